@@ -1,0 +1,1 @@
+"""The joined table: radiographs + diagnoses + regions + split, checked, and its pixel cache."""

@@ -1,0 +1,1 @@
+"""Marks + truth -> ROC, FROC, intervals, comparisons, report. numpy only, no torch."""
