@@ -4,7 +4,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ribsight.errors import RibsightError
@@ -27,7 +27,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise RibsightError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # A folder that cannot be written to may not be asked about the file either.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """A cohort on disk: three Parquet tables and `cohort.toml`."""
 
 import hashlib
+import io
 import tomllib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -44,13 +45,13 @@ DIAGNOSES = pl.Schema(
 )
 REGIONS = pl.Schema(
     {
-        "radiograph": pl.String,
-        "finding": pl.String,
-        "reader": pl.String,
-        "is_box": pl.Boolean,
-        "polygons": pl.List(pl.List(pl.Float64)),  # each polygon x, y, x, y, ... in stored pixels
-        "revealed": pl.Boolean,  # false: kept for measuring, never shown to training
-        "source": pl.String,  # file and annotation it came from
+        "radiograph": pl.String(),
+        "finding": pl.String(),
+        "reader": pl.String(),
+        "is_box": pl.Boolean(),
+        "polygons": pl.List(pl.List(pl.Float64())),  # each polygon x, y, x, y, ... in stored pixels
+        "revealed": pl.Boolean(),  # false: kept for measuring, never shown to training
+        "source": pl.String(),  # file and annotation it came from
     }
 )
 TABLES = {"radiographs": RADIOGRAPHS, "diagnoses": DIAGNOSES, "regions": REGIONS}
@@ -160,8 +161,10 @@ def save_cohort(cohort: Cohort, folder: Path) -> None:
         toml = stack.enter_context(atomic_path(folder / "cohort.toml"))
         for name in TABLES:
             temporary = stack.enter_context(atomic_path(folder / f"{name}.parquet"))
-            getattr(cohort, name).write_parquet(temporary)
+            write_table(getattr(cohort, name), temporary)
         toml.write_text(tomli_w.dumps(description), encoding="utf-8")
+        # Old and new tables must never stand together under an old cohort.toml.
+        (folder / "cohort.toml").unlink(missing_ok=True)
 
 
 def load_cohort(folder: Path) -> Cohort:
@@ -186,6 +189,14 @@ def load_cohort(folder: Path) -> Cohort:
         provenance=description.get("provenance", {}),
         **tables,
     )
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write a table as Parquet. Raises OSError if the disk is full."""
+    # Polars itself reports a full disk as a defect of the file.
+    content = io.BytesIO()
+    table.write_parquet(content)
+    path.write_bytes(content.getvalue())
 
 
 def _read_table(path: Path, schema: pl.Schema) -> pl.DataFrame:

@@ -1,0 +1,1 @@
+"""The command line. Modules here load the heavy rooms only when a command runs."""

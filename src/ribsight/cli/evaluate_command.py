@@ -1,0 +1,156 @@
+"""`ribsight evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ribsight.findings import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ribsight.cohort.tables import Cohort
+    from ribsight.evaluation.predictions import Predictions
+    from ribsight.evaluation.results import Comparison, Evaluation, Figure
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("run", type=_PATH)
+@click.option("--cohort", "cohort_folder", type=_PATH, required=True)
+@click.option("--split", type=click.Choice([str(one) for one in Split]), required=True)
+@click.option("--against", type=_PATH, metavar="RUN", help="Compare with this run, paired.")
+@click.option("--out", type=_PATH, help="Folder of the results. [default: RUN]")
+@click.option("--replicates", type=click.IntRange(min=100), default=2000, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap.")
+@click.option("--accelerator", type=click.Choice(["cpu", "cuda", "mps"]), default="cpu")
+@click.option("--processes", type=click.IntRange(min=1), default=1, help="That decode images.")
+@click.option("--cache", type=_PATH, help="Folder of network images. [default: COHORT/cache]")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def evaluate(
+    run: Path,
+    cohort_folder: Path,
+    split: str,
+    against: Path | None,
+    out: Path | None,
+    replicates: int,
+    seed: int,
+    accelerator: str,
+    processes: int,
+    cache: Path | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Measure the model of RUN on one split: evaluation.json, predictions.json, report.html.
+
+    With --against, differences are RUN - OTHER on the same resamples, in comparison.json.
+    """
+    from ribsight.cohort.check import require_sound
+    from ribsight.cohort.tables import load_cohort
+    from ribsight.detector.memory import keep_freed_memory
+    from ribsight.distillation.run_folder import read_metrics
+    from ribsight.evaluation.evaluate import compare
+    from ribsight.evaluation.evaluate import evaluate as measure
+    from ribsight.evaluation.gallery import make_gallery
+    from ribsight.evaluation.predictions import write_predictions
+    from ribsight.evaluation.protocol import Protocol
+    from ribsight.evaluation.report import write_report
+    from ribsight.evaluation.results import comparison_document, write_evaluation
+    from ribsight.files import write_text
+
+    keep_freed_memory()
+    cohort = load_cohort(cohort_folder)
+    require_sound(cohort)
+    folder = out or run
+    said = [
+        _predictions(one, cohort, split, cache or cohort_folder / "cache", accelerator, processes,
+                     quiet=quiet)
+        for one in (run, against) if one is not None
+    ]  # fmt: skip
+    protocol = Protocol()
+    comparison: Comparison | None = None
+    if against is None:
+        result = measure(said[0], cohort, split, protocol, replicates=replicates, seed=seed)
+    else:
+        comparison = compare(
+            said[1], said[0], cohort, split, protocol, replicates=replicates, seed=seed
+        )
+        result = comparison.b
+        write_text(
+            folder / "comparison.json", json.dumps(comparison_document(comparison), indent=1) + "\n"
+        )
+    gallery = make_gallery(said[0], cohort, split, protocol, _reader(cohort))
+    write_predictions(said[0], folder / "predictions.json")
+    write_report(
+        folder / "report.html", result, gallery, read_metrics(run / "metrics.jsonl"), comparison
+    )
+    write_evaluation(result, folder / "evaluation.json")
+    _print_result(result, comparison)
+    click.echo(f"report -> {folder / 'report.html'}")
+
+
+def _predictions(
+    run: Path,
+    cohort: Cohort,
+    split: str,
+    cache_folder: Path,
+    accelerator: str,
+    processes: int,
+    *,
+    quiet: bool,
+) -> Predictions:
+    from ribsight.cohort.cache import fill_cache
+    from ribsight.detector.detect import Detector
+    from ribsight.detector.model_file import find_model
+
+    detector = Detector.load(find_model(run), accelerator)
+    part = cohort.select(split)
+    cache = fill_cache(
+        part, detector.preprocessing, cache_folder, processes=processes, progress=not quiet
+    )
+    return detector.predict_cohort(part, cache, progress=not quiet)
+
+
+def _reader(cohort: Cohort) -> Callable[[str], NDArray[np.uint8]]:
+    from ribsight.radiographs.preprocess import eight_bit
+    from ribsight.radiographs.read import read_radiograph
+
+    files: dict[str, str] = dict(cohort.radiographs.select("radiograph", "file").rows())
+    return lambda radiograph: eight_bit(read_radiograph(cohort.images / files[radiograph]))
+
+
+def _print_result(result: Evaluation, comparison: Comparison | None) -> None:
+    click.echo(f"{result.model} on split '{result.split}'")
+    for one in result.findings:
+        counts = one.counts
+        click.echo(
+            f"  {one.finding}: {counts.images} images, {counts.positive} positive, "
+            f"{counts.lesions} regions, {counts.groups} groups"
+        )
+        click.echo(f"    AUROC       {_interval(one.auroc)}")
+        click.echo(f"    FROC score  {_interval(one.froc_score)}")
+    click.echo(f"  FROC protocol: {result.protocol.describe()}")
+    if comparison is None:
+        return
+    click.echo(f"{comparison.b.model} - {comparison.a.model}, paired")
+    for difference in comparison.differences:
+        click.echo(f"  {difference.finding}")
+        click.echo(f"    AUROC       {_interval(difference.auroc, sign='+')}")
+        click.echo(f"    FROC score  {_interval(difference.froc_score, sign='+')}")
+
+
+def _interval(figure: Figure, sign: str = "") -> str:
+    if figure.value is None:
+        return f"not defined: {figure.note}"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:{sign}.3f} (no interval: {figure.note})"
+    low, high = (f"{value:{sign}.3f}" for value in (figure.low, figure.high))
+    return f"{figure.value:{sign}.3f} (95 % interval {low} to {high})"

@@ -1,0 +1,74 @@
+"""The console entry `ribsight`, and what each kind of failure says and returns."""
+
+import errno
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from ribsight import __version__
+from ribsight.cli.lazy import LazyGroup
+from ribsight.errors import RibsightError
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+_COMMANDS = {
+    "cohort": (
+        "ribsight.cli.cohort_commands:cohort",
+        "Join images, diagnoses and regions; split; check.",
+    ),
+    "train": ("ribsight.cli.train_command:train", "Train a detector from a recipe."),
+    "evaluate": ("ribsight.cli.evaluate_command:evaluate", "Measure a detector, with a report."),
+    "predict": ("ribsight.cli.predict_command:predict", "Find fractures in images."),
+}
+# Of the machine, not of ribsight: the sentence is enough.
+_MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+@click.group(
+    cls=LazyGroup,
+    table=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="ribsight")
+def cli() -> None:
+    """Rib and clavicle fracture detection from medical records and a few drawn regions."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit.
+
+    Status 0: done. 1: a bug, with its traceback. 2: something the user can correct, in one
+    sentence. 130: interrupted.
+    """
+    try:
+        status = cli.main(prog_name="ribsight", standalone_mode=False)
+        sys.stdout.flush()
+    except RibsightError as error:
+        _fail(f"ribsight: {error}", USER_ERROR)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USER_ERROR)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("ribsight: interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone; without this, Python's own flush at exit complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"ribsight: {where}{error.strerror}", USER_ERROR)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Probability map -> marks: peaks with a score, a location and a box.
+
+Pure functions on one (h, w) map; everything is in cells until `to_marks` carries it to stored
+pixels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ribsight.detector.network import STRIDE
+from ribsight.detector.settings import MarkSettings
+from ribsight.evaluation.predictions import Mark
+from ribsight.radiographs.preprocess import Affine
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """Local maxima of one map, highest first: (n,) rows, columns and scores."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    scores: NDArray[np.float32]
+
+
+def find_peaks(probability: NDArray[np.float32], settings: MarkSettings) -> Peaks:
+    """Return the local maxima of a map, none within `settings.separation` of a higher one.
+
+    A plateau counts once. With equal scores the upper, then the left cell comes first.
+
+    Args:
+        probability: (h, w) probabilities.
+        settings: least score, separation and number.
+
+    """
+    radius = settings.separation * max(probability.shape)
+    reach = int(np.ceil(radius))
+    offsets = np.arange(-reach, reach + 1)
+    disc = offsets[:, None] ** 2 + offsets[None, :] ** 2 <= radius**2
+    highest = ndimage.maximum_filter(probability, footprint=disc, mode="constant", cval=-np.inf)
+    is_peak = (probability == highest) & (probability >= settings.minimum_score)
+    rows, columns = np.nonzero(is_peak)
+    order = np.argsort(-probability[rows, columns], kind="stable")
+    kept: list[int] = []
+    for index in order:
+        if len(kept) == settings.most:
+            break
+        away = (rows[kept] - rows[index]) ** 2 + (columns[kept] - columns[index]) ** 2
+        if np.all(away > radius**2):
+            kept.append(int(index))
+    return Peaks(rows[kept], columns[kept], probability[rows, columns][kept])
+
+
+def box_around(
+    probability: NDArray[np.float32], row: int, column: int, level: float
+) -> tuple[int, int, int, int]:
+    """Return the box of the cells around a peak that stay above `level` times its score.
+
+    Args:
+        probability: (h, w) probabilities.
+        row: of the peak.
+        column: of the peak.
+        level: share of the peak's score, in (0, 1).
+
+    Returns:
+        x0, y0, x1, y1 in cells; x1 and y1 are the right and lower edge of the last cell.
+
+    """
+    above = probability >= level * probability[row, column]
+    labels, _ = ndimage.label(above)
+    (rows, columns) = ndimage.find_objects((labels == labels[row, column]).astype(np.int8))[0]
+    return columns.start, rows.start, columns.stop, rows.stop
+
+
+def to_marks(
+    probability: NDArray[np.float32],
+    settings: MarkSettings,
+    affine: Affine,
+    width: int,
+    height: int,
+) -> tuple[Mark, ...]:
+    """Return the marks of one map in stored pixels, highest score first.
+
+    A peak outside the radiograph (in the padding around it) is no mark.
+
+    Args:
+        probability: (h, w) probabilities at stride `STRIDE` of the network image.
+        settings: how to read peaks and boxes.
+        affine: stored pixels -> network pixels.
+        width: of the stored image.
+        height: of the stored image.
+
+    """
+    peaks = find_peaks(probability, settings)
+    marks = []
+    for row, column, score in zip(peaks.rows, peaks.columns, peaks.scores, strict=True):
+        x0, y0, x1, y1 = box_around(probability, int(row), int(column), settings.box_level)
+        cells = np.array([[column + 0.5, row + 0.5], [x0, y0], [x1, y1]], dtype=np.float64)
+        stored = affine.to_stored(cells * STRIDE)
+        x, y = stored[0]
+        if not (0 <= x <= width and 0 <= y <= height):
+            continue
+        corners = np.clip(stored[1:], 0, [width, height])
+        box = (
+            float(corners[0, 0]),
+            float(corners[0, 1]),
+            float(corners[1, 0]),
+            float(corners[1, 1]),
+        )
+        marks.append(Mark(x=float(x), y=float(y), box=box, score=float(score)))
+    return tuple(marks)

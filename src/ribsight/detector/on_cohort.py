@@ -1,0 +1,59 @@
+"""A detector on the cached radiographs of a cohort."""
+
+from collections.abc import Sequence
+
+import torch
+from tqdm import tqdm
+
+from ribsight.cohort.cache import PixelCache
+from ribsight.cohort.tables import Cohort
+from ribsight.detector.maps import StoredImage, batches, probability_maps, read_maps
+from ribsight.detector.network import DetectorNetwork
+from ribsight.detector.settings import MarkSettings
+from ribsight.evaluation.predictions import ImagePrediction
+
+_BATCH = 8
+
+
+def predict_cohort(
+    network: DetectorNetwork,
+    findings: Sequence[str],
+    marks: MarkSettings,
+    cohort: Cohort,
+    cache: PixelCache,
+    device: torch.device,
+    *,
+    progress: bool = False,
+) -> tuple[ImagePrediction, ...]:
+    """Return the prediction of every radiograph of `cohort`, in its order.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        findings: names of its maps.
+        marks: how to read marks.
+        cohort: radiographs.
+        cache: their network images, in the order of `cohort.ids`.
+        device: where the network is.
+        progress: show a progress bar.
+
+    """
+    rows = list(cohort.radiographs.iter_rows(named=True))
+    predictions: list[ImagePrediction] = []
+    bar = tqdm(total=len(rows), desc="detecting", unit="image", disable=not progress)
+    for part in batches(len(rows), _BATCH):
+        maps = probability_maps(network, [cache.pixels(row) for row in part], device)
+        for row, one in zip(part, maps, strict=True):
+            width, height = rows[row]["width"], rows[row]["height"]
+            stored = StoredImage(cache.affine(row), width, height)
+            predictions.append(
+                ImagePrediction(
+                    id=rows[row]["radiograph"],
+                    file=rows[row]["file"],
+                    width=width,
+                    height=height,
+                    findings=read_maps(one, findings, marks, stored),
+                )
+            )
+        bar.update(len(part))
+    bar.close()
+    return tuple(predictions)

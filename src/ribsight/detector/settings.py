@@ -1,0 +1,60 @@
+"""What describes a detector apart from its weights."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ribsight.settings import Settings
+
+
+class NetworkSettings(Settings):
+    """Backbone, pyramid and head.
+
+    Attributes:
+        backbone: a timm model that offers features at strides 4, 8, 16 and 32.
+        weights: "imagenet" (an installed weights package, else timm's download), "none" (random),
+            or the path of a safetensors file for that timm model.
+        pyramid_channels: width of the feature pyramid; a multiple of 8 (groups of its norm).
+        batch_norm: "frozen" keeps the running statistics of the weights (right for small batches,
+            and the same on any number of processes); "batch" uses each batch's own.
+        frozen_levels: how many leading feature levels (stride 2, stride 4, ...) are not trained.
+        prior: probability that the untrained head gives everywhere.
+
+    """
+
+    backbone: str = "tf_efficientnet_lite0"
+    weights: str = "imagenet"
+    pyramid_channels: Annotated[int, Field(ge=8, multiple_of=8)] = 64
+    batch_norm: Literal["frozen", "batch"] = "frozen"
+    frozen_levels: Annotated[int, Field(ge=0)] = 0
+    prior: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+
+
+class MarkSettings(Settings):
+    """How marks are read off a probability map.
+
+    Attributes:
+        minimum_score: peaks below it are no marks; low, because FROC needs the tail.
+        separation: least distance between two marks, as a share of the map's side.
+        box_level: the box surrounds the cells around the peak above this share of its score.
+        most: at most this many marks on an image, per finding.
+
+    """
+
+    minimum_score: Annotated[float, Field(ge=0, le=1)] = 0.005
+    separation: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    box_level: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    most: Annotated[int, Field(ge=1)] = 20
+
+
+class ImageSettings(Settings):
+    """What pixels the network sees.
+
+    Attributes:
+        size: side of the square network image in pixels, a multiple of 32.
+        bits: of the cached samples, 8 or 16.
+
+    """
+
+    size: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] = 320
+    bits: Literal[8, 16] = 8

@@ -1,0 +1,358 @@
+"""The training loop: one for both stages and every method.
+
+Stage 1 trains the student on drawn regions and negatives. Stage 2 starts student and teacher from
+those weights; the teacher follows the student, and the method says what it teaches about
+record-positives. Continued supervised training is stage 2 with the method "supervised".
+"""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from ribsight.detector.network import DetectorNetwork
+from ribsight.distillation.batches import Batch, StepDataset, TrainingData
+from ribsight.distillation.checkpoint import (
+    Checkpoint,
+    Position,
+    load_checkpoint,
+    save_checkpoint,
+)
+from ribsight.distillation.methods import Method
+from ribsight.distillation.objective import StepFacts, step_objective
+from ribsight.distillation.recipe import BatchSettings, Recipe, StageSettings
+from ribsight.distillation.run_folder import MetricsFile, RunFolder
+from ribsight.distillation.schedule import learning_rate, rampup
+from ribsight.distillation.teacher import Teacher
+from ribsight.distillation.validation import Validation
+from ribsight.errors import RibsightError
+
+_LOG_EVERY = 10
+
+
+class NonFiniteLossError(RibsightError):
+    """The loss or its gradient became infinite or not a number."""
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """What depends on the machine or the moment, never on the recipe.
+
+    Attributes:
+        workers: processes that prepare batches; 0 prepares them in the training process.
+        checkpoint_every: steps between checkpoints.
+        stop_at: stop before this position, as if interrupted.
+        progress: show a progress bar.
+        observe: called with every record of `metrics.jsonl`.
+
+    """
+
+    workers: int = 0
+    checkpoint_every: int = 200
+    stop_at: Position | None = None
+    progress: bool = True
+    observe: Callable[[dict[str, object]], None] | None = None
+
+
+class TrainingLoop:
+    """A run in progress on one process of `fabric`."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        recipe: Recipe,
+        method: Method,
+        findings: tuple[str, ...],
+        data: TrainingData,
+        validation: Validation,
+        run: RunFolder,
+        options: LoopOptions,
+    ):
+        """Build the student; `restore` or `start_from_stage1` may then replace its weights."""
+        self._fabric, self._recipe, self._method = fabric, recipe, method
+        self._findings, self._data, self._validation = findings, data, validation
+        self._run, self._options = run, options
+        torch.manual_seed(recipe.seed)
+        network = DetectorNetwork(recipe.detector, len(findings))
+        self.student = network.to(memory_format=torch.channels_last)
+        self.teacher: Teacher | None = None
+        self.position = Position(1, 0)
+        self._optimiser_state: dict[str, object] | None = None
+        self._interrupted = False
+
+    def restore(self) -> None:
+        """Go on from the run's newest checkpoint."""
+        checkpoint = load_checkpoint(self._run.last)
+        self.position = checkpoint.position
+        self.student.load_state_dict(checkpoint.student)
+        if checkpoint.teacher:
+            self.teacher = Teacher(self.student, self._recipe.teacher)
+            self.teacher.load_state_dict(checkpoint.teacher)
+        self._optimiser_state = checkpoint.optimiser
+        self._fabric.strategy.precision.load_state_dict(checkpoint.precision)
+
+    def start_from_stage1(self, run: RunFolder) -> None:
+        """Skip stage 1: take the student that another run had at its end."""
+        self.student.load_state_dict(load_checkpoint(run.stage1).student)
+        self.position = Position(2, 0)
+
+    def run(self) -> bool:
+        """Train to the end, or until interrupted; return whether the end was reached."""
+        stages = {1: self._recipe.stage1, 2: self._recipe.stage2}
+        remaining = sum(s.steps for n, s in stages.items() if n >= self.position.stage)
+        bar = tqdm(
+            total=remaining - self.position.step,
+            unit="step",
+            disable=not (self._options.progress and self._fabric.is_global_zero),
+            mininterval=1.0,
+        )
+        network = self._fabric.setup_module(self.student)
+        with bar, self._catching_interrupts():
+            metrics = MetricsFile(self._run.metrics, self.position) if self._is_first else None
+            for number in range(self.position.stage, 3):
+                if not self._run_stage(number, stages[number], network, bar, metrics):
+                    return False
+        return True
+
+    @property
+    def _is_first(self) -> bool:
+        return self._fabric.is_global_zero
+
+    def _run_stage(
+        self,
+        number: int,
+        stage: StageSettings,
+        network: nn.Module,
+        bar: Any,
+        metrics: MetricsFile | None,
+    ) -> bool:
+        if number == 2 and self.teacher is None:
+            self.teacher = Teacher(self.student, self._recipe.teacher)
+        if self.teacher is not None:
+            self.teacher.network.to(self._fabric.device)
+        optimiser = self._set_up_optimiser(stage)
+        self.student.train()
+        sums: Tensor | None = None
+        since = 0
+        for batch in self._batches(number, stage):
+            step = self.position.step
+            facts = self._step(network, optimiser, batch, stage, Position(number, step))
+            sums = facts.vector() if sums is None else sums + facts.vector()
+            since += 1
+            self.position = Position(number, step + 1)
+            bar.update()
+            if (step + 1) % _LOG_EVERY == 0 or step + 1 == stage.steps:
+                self._log(self._summed(sums), since, bar, metrics)
+                sums, since = None, 0
+            is_end = step + 1 == stage.steps
+            if (step + 1) % self._recipe.validate_every == 0 or is_end:
+                self._validate(metrics)
+            stop = self._should_stop()
+            if stop or is_end or (step + 1) % self._options.checkpoint_every == 0:
+                self._save(optimiser, is_end)
+            if stop:
+                return False
+        self.position = Position(number + 1, 0)
+        return True
+
+    def _summed(self, share: Tensor) -> Tensor:
+        if self._fabric.world_size == 1:
+            return share
+        total = self._fabric.all_reduce(share, reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return total
+
+    def _set_up_optimiser(self, stage: StageSettings) -> torch.optim.Optimizer:
+        optimiser = torch.optim.AdamW(
+            [p for p in self.student.parameters() if p.requires_grad],
+            lr=stage.learning_rate,
+            weight_decay=self._recipe.optimiser.weight_decay,
+        )
+        if self._optimiser_state:
+            optimiser.load_state_dict(self._optimiser_state)
+        self._optimiser_state = None
+        wrapped: Any = self._fabric.setup_optimizers(optimiser)
+        return wrapped  # type: ignore[no-any-return]
+
+    def _batches(self, number: int, stage: StageSettings) -> Iterator[Batch]:
+        dataset = StepDataset(
+            self._data,
+            stage_batch(stage, self._method),
+            self._recipe.augmentation,
+            seed=self._recipe.seed,
+            stage=number,
+            rank=self._fabric.global_rank,
+            world=self._fabric.world_size,
+        )
+        loader = DataLoader(
+            dataset,
+            sampler=range(self.position.step, stage.steps),
+            batch_size=None,
+            num_workers=self._options.workers,
+        )
+        for batch in loader:
+            yield batch.to(self._fabric.device)
+
+    def _step(
+        self,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        batch: Batch,
+        stage: StageSettings,
+        position: Position,
+    ) -> StepFacts:
+        seed = [self._recipe.seed, position.stage, position.step, self._fabric.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(stage, position.step)
+        weight = self._recipe.loss.positive_weight
+        weight *= rampup(position.step, self._recipe.loss.positive_rampup_steps)
+        loss, facts = step_objective(
+            network(batch.images),
+            self._teach(batch),
+            batch,
+            self._method,
+            positive_weight=weight,
+            lesion_weight=self._recipe.loss.lesion_weight,
+        )
+        # Gradients are averaged over processes, but their losses are shares of one sum.
+        self._fabric.backward(loss * self._fabric.world_size)
+        norm: Any = self._fabric.clip_gradients(
+            network,
+            optimiser,
+            max_norm=self._recipe.optimiser.gradient_clip,
+            error_if_nonfinite=False,
+        )
+        if not self._is_finite(loss, norm):
+            raise NonFiniteLossError(
+                f"the loss became {loss.item()} (gradient norm {float(norm):g}) at stage "
+                f"{position.stage}, step {position.step}; the last good state is kept in "
+                f"{self._run.last}. Lower the learning rate or gradient_clip of the recipe"
+            )
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        if self.teacher is not None:
+            self.teacher.update(self.student)
+        return facts
+
+    def _is_finite(self, loss: Tensor, norm: Tensor) -> bool:
+        # With a gradient scaler an overflow is ordinary: the scaler skips that step itself.
+        scaled = bool(self._fabric.strategy.precision.state_dict())
+        return bool(torch.isfinite(loss)) and (scaled or bool(torch.isfinite(norm)))
+
+    def _teach(self, batch: Batch) -> Tensor | None:
+        if self.teacher is None or self._method.positive_target is None:
+            return None
+        if len(batch.positive_rows) == 0:
+            return None
+        with self._fabric.autocast():
+            return self.teacher.logits(batch.teacher_images)
+
+    def _log(self, sums: Tensor, steps: int, bar: Any, metrics: MetricsFile | None) -> None:
+        if metrics is None:
+            return
+        record = training_record(sums, steps, self._findings, self.position, self._method)
+        bar.set_postfix(
+            stage=self.position.stage, loss=f"{record['loss_known']:.4f}", refresh=False
+        )
+        self._record(record, metrics)
+
+    def _validate(self, metrics: MetricsFile | None) -> None:
+        if metrics is not None:
+            networks: dict[str, nn.Module] = {"student": self.student}
+            if self.teacher is not None:
+                networks["teacher"] = self.teacher.network
+            for which, network in networks.items():
+                assert isinstance(network, DetectorNetwork)
+                self._record(
+                    {
+                        "kind": "validation",
+                        "stage": self.position.stage,
+                        "step": self.position.step,
+                        "which": which,
+                        **self._validation.figures(network, self._fabric.device),
+                    },
+                    metrics,
+                )
+        self._fabric.barrier()
+
+    def _record(self, record: dict[str, object], metrics: MetricsFile) -> None:
+        metrics.append(record)
+        if self._options.observe is not None:
+            self._options.observe(record)
+
+    def _save(self, optimiser: torch.optim.Optimizer, is_stage_end: bool) -> None:
+        if not self._is_first:
+            return
+        begins_next = is_stage_end and self.position.stage == 1
+        checkpoint = Checkpoint(
+            position=Position(2, 0) if begins_next else self.position,
+            student=self.student.state_dict(),
+            teacher=self.teacher.state_dict() if self.teacher is not None else {},
+            optimiser={} if begins_next else optimiser.state_dict(),
+            precision=self._fabric.strategy.precision.state_dict(),
+        )
+        if begins_next:
+            save_checkpoint(checkpoint, self._run.stage1)
+        save_checkpoint(checkpoint, self._run.last)
+
+    def _should_stop(self) -> bool:
+        wanted = self._interrupted or self.position == self._options.stop_at
+        return bool(self._summed(torch.tensor(float(wanted), device=self._fabric.device)))
+
+    @contextlib.contextmanager
+    def _catching_interrupts(self) -> Iterator[None]:
+        """Let Ctrl-C (and SIGTERM) finish the step, so that a checkpoint can be written."""
+
+        def note(_signal: int, _frame: FrameType | None) -> None:
+            self._interrupted = True
+
+        try:
+            before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread: leave signals to who is
+            before = {}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
+def stage_batch(stage: StageSettings, method: Method) -> BatchSettings:
+    """Return the composition of a stage's batches: same size whether positives are used or not."""
+    return stage.batch if method.uses_positives else stage.batch.without_positives()
+
+
+def training_record(
+    sums: Tensor, steps: int, findings: tuple[str, ...], position: Position, method: Method
+) -> dict[str, object]:
+    """Return the record of `metrics.jsonl` for the facts summed over some steps."""
+    facts = StepFacts.from_vector(sums, len(findings))
+    record: dict[str, object] = {
+        "kind": "train",
+        "stage": position.stage,
+        "step": position.step,
+        "loss_known": float(facts.loss_known) / steps,
+        "loss_positive": float(facts.loss_positive) / steps,
+    }
+    for name, total in (
+        ("share_without_push", facts.without_push if method.push_centre is not None else None),
+        ("teacher_maximum", facts.teacher_maximum),
+        ("target_area", facts.target_area),
+    ):
+        if total is not None:
+            record[name] = {
+                finding: float(total[k] / facts.positives[k])
+                for k, finding in enumerate(findings)
+                if facts.positives[k] > 0
+            }
+    return record

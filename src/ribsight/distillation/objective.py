@@ -1,0 +1,122 @@
+"""The objective of one step, and what is worth knowing about it."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ribsight.distillation.batches import Batch
+from ribsight.distillation.methods import Method, Target, targets
+from ribsight.findings import Supervision
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """Sums over one process's share of a step; they add up over processes and steps.
+
+    Attributes:
+        loss_known: () share of this process in the mean loss of pairs with a known map.
+        loss_positive: () likewise for record-positives without a region, unweighted.
+        positives: (K,) record-positives whose target came from the teacher.
+        without_push: (K,) of these, how many had a teacher maximum at or below the centre.
+        teacher_maximum: (K,) sum over them of the teacher's maximum.
+        target_area: (K,) sum over them of the target's mean over the map.
+
+    """
+
+    loss_known: Tensor
+    loss_positive: Tensor
+    positives: Tensor
+    without_push: Tensor
+    teacher_maximum: Tensor
+    target_area: Tensor
+
+    def vector(self) -> Tensor:
+        """Return all sums as one vector, for adding."""
+        return torch.cat([getattr(self, one.name).reshape(-1).float() for one in fields(self)])
+
+    @staticmethod
+    def from_vector(vector: Tensor, findings: int) -> "StepFacts":
+        """Undo `vector`."""
+        return StepFacts(*torch.split(vector, [1, 1] + [findings] * 4))
+
+
+def map_loss(logits: Tensor, target: Target, lesion_weight: float) -> Tensor:
+    """Return the weighted binary cross-entropy, as the mean over each map.
+
+    Args:
+        logits: (N, K, h, w) student logits.
+        target: maps and weights, (N, K, h, w).
+        lesion_weight: of a pixel whose target is 1, against 1 for a target of 0.
+
+    Returns:
+        (N, K) losses, float32.
+
+    """
+    weight = target.weight * (1.0 + (lesion_weight - 1.0) * target.map)
+    return binary_cross_entropy_with_logits(
+        logits.float(), target.map, weight=weight, reduction="none"
+    ).mean(dim=(-2, -1))
+
+
+def step_objective(
+    logits: Tensor,
+    teacher_logits: Tensor | None,
+    batch: Batch,
+    method: Method,
+    *,
+    positive_weight: float,
+    lesion_weight: float,
+) -> tuple[Tensor, StepFacts]:
+    """Return this process's share of the step's loss, and its facts.
+
+    The shares of all processes add up to the loss of the whole step: both means are taken over
+    the pairs of the whole step. Every image enters with weight zero where it teaches nothing, so
+    no parameter is ever without a gradient.
+
+    Args:
+        logits: (N, K, h, w) of the student, with gradient.
+        teacher_logits: (P, K, h, w) of `batch.teacher_images`, or None if the method needs none.
+        batch: the step.
+        method: what record-positives are trained toward.
+        positive_weight: of record-positives, against pairs with a known map.
+        lesion_weight: see `map_loss`.
+
+    """
+    positive = None
+    if method.positive_target is not None and teacher_logits is not None:
+        positive = method.positive_target(teacher_logits)
+    target = targets(batch.supervision, batch.drawn, positive, batch.positive_rows)
+    is_positive = batch.supervision == Supervision.POSITIVE
+    losses = map_loss(logits, target, lesion_weight)
+    if method.image_loss is not None:
+        losses = losses + method.image_loss(logits) * is_positive
+    loss_known = (losses * ~is_positive).sum() / max(batch.known, 1)
+    loss_positive = (losses * is_positive).sum() / max(batch.positives, 1)
+    facts = _facts(loss_known, loss_positive, positive, teacher_logits, batch, method)
+    return loss_known + positive_weight * loss_positive, facts
+
+
+def _facts(
+    loss_known: Tensor,
+    loss_positive: Tensor,
+    positive: Target | None,
+    teacher_logits: Tensor | None,
+    batch: Batch,
+    method: Method,
+) -> StepFacts:
+    nothing = torch.zeros(batch.supervision.shape[1], device=loss_known.device)
+    if positive is None or teacher_logits is None:
+        sums = (nothing, nothing, nothing, nothing)
+    else:
+        taught = batch.supervision[batch.positive_rows] == Supervision.POSITIVE
+        maximum = torch.sigmoid(teacher_logits.detach().float().amax(dim=(-2, -1)))
+        centre = 0.0 if method.push_centre is None else method.push_centre
+        sums = (
+            taught.sum(dim=0),
+            (taught & (maximum <= centre)).sum(dim=0),
+            (maximum * taught).sum(dim=0),
+            (positive.map.detach().mean(dim=(-2, -1)) * taught).sum(dim=0),
+        )
+    return StepFacts(loss_known.detach(), loss_positive.detach(), *sums)

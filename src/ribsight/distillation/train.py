@@ -1,0 +1,219 @@
+"""From a cohort and a recipe to a finished run."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from ribsight import __version__
+from ribsight.cohort.cache import fill_cache
+from ribsight.cohort.check import require_sound
+from ribsight.cohort.tables import Cohort, load_cohort
+from ribsight.detector.memory import keep_freed_memory
+from ribsight.detector.model_file import SCHEMA, ModelDescription, save_model
+from ribsight.detector.network import DetectorNetwork
+from ribsight.distillation.batches import TrainingData, training_data
+from ribsight.distillation.loop import LoopOptions, TrainingLoop, stage_batch
+from ribsight.distillation.methods import method_of
+from ribsight.distillation.recipe import Recipe
+from ribsight.distillation.run_folder import RunFolder, read_run, start_run
+from ribsight.distillation.sampling import check_pools, pools_of
+from ribsight.distillation.validation import Validation
+from ribsight.errors import RibsightError
+from ribsight.findings import Split
+from ribsight.radiographs.preprocess import Preprocessing
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where to train.
+
+    Attributes:
+        accelerator: "cpu", "cuda", "mps" or "auto".
+        devices: how many processes, each on its own device.
+        precision: of Lightning Fabric: "32-true", "bf16-mixed" or "16-mixed".
+        processes: that decode images into the cache.
+
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "32-true"
+    processes: int = 1
+
+
+def train(
+    recipe: Recipe,
+    cohort_folder: Path,
+    run_folder: Path,
+    *,
+    machine: Machine,
+    options: LoopOptions,
+    stage1_from: Path | None = None,
+    cache_folder: Path | None = None,
+) -> bool:
+    """Start a run and train it to the end; return whether the end was reached.
+
+    Args:
+        recipe: what to do.
+        cohort_folder: a checked, split cohort.
+        run_folder: new or empty.
+        machine: where.
+        options: of the loop.
+        stage1_from: take the end of stage 1 from this run instead of training it again; it must
+            have the same cohort, seed, images, detector, augmentation, loss, optimiser and stage 1.
+        cache_folder: of network images; COHORT/cache if None.
+
+    Raises:
+        RibsightError: the cohort is unsound or lacks what the recipe asks for, or a folder cannot
+            be written to.
+
+    """
+    cohort = load_cohort(cohort_folder)
+    fingerprint = cohort.fingerprint()
+    if stage1_from is not None:
+        _check_same_stage1(recipe, fingerprint, RunFolder(stage1_from))
+    parts = _prepare(recipe, cohort, cache_folder or cohort_folder / "cache", machine, options)
+    run = RunFolder(run_folder)
+    start_run(run, recipe, cohort_folder, fingerprint)
+    start = None if stage1_from is None else RunFolder(stage1_from)
+    return _launch(_Job(recipe, *parts, run, fingerprint, options, start, False), machine)
+
+
+def resume(
+    run_folder: Path,
+    *,
+    machine: Machine,
+    options: LoopOptions,
+    cache_folder: Path | None = None,
+) -> bool:
+    """Continue a stopped run from its newest checkpoint; return whether the end was reached.
+
+    Raises:
+        RibsightError: there is no run or checkpoint, or its cohort has changed since.
+
+    """
+    run = RunFolder(run_folder)
+    recipe, cohort_folder, fingerprint = read_run(run)
+    cohort = load_cohort(cohort_folder)
+    if cohort.fingerprint() != fingerprint:
+        raise RibsightError(
+            f"the cohort {cohort_folder} has changed since {run_folder} was started: train anew"
+        )
+    parts = _prepare(recipe, cohort, cache_folder or cohort_folder / "cache", machine, options)
+    return _launch(_Job(recipe, *parts, run, fingerprint, options, None, True), machine)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What every process of a run needs; picklable."""
+
+    recipe: Recipe
+    findings: tuple[str, ...]
+    data: TrainingData
+    validation: Validation
+    run: RunFolder
+    fingerprint: str
+    options: LoopOptions
+    stage1_from: RunFolder | None
+    is_resumed: bool
+
+
+def _prepare(
+    recipe: Recipe, cohort: Cohort, cache_folder: Path, machine: Machine, options: LoopOptions
+) -> tuple[tuple[str, ...], TrainingData, Validation]:
+    require_sound(cohort)
+    method = method_of(recipe)
+    training, held = cohort.select(Split.TRAIN), cohort.select(Split.VAL)
+    pools = pools_of(training.supervision())
+    for name in ("stage1", "stage2"):
+        check_pools(pools, stage_batch(getattr(recipe, name), method), name)
+    preprocessing = Preprocessing(recipe.images.size, recipe.images.bits)
+    caches = [
+        fill_cache(
+            part,
+            preprocessing,
+            cache_folder,
+            processes=machine.processes,
+            progress=options.progress,
+        )
+        for part in (training, held)
+    ]
+    data = training_data(training, caches[0], pools)
+    return cohort.findings, data, Validation(held, caches[1], recipe.marks)
+
+
+def _launch(job: _Job, machine: Machine) -> bool:
+    fabric = Fabric(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        # Spawned processes get the prepared job handed over; nothing is prepared twice.
+        strategy="auto" if machine.devices == 1 else "ddp_spawn",
+        precision=machine.precision,  # type: ignore[arg-type]
+    )
+    # Bound, not passed as an argument: Fabric refuses frozen dataclasses among those.
+    return bool(fabric.launch(partial(_train, job=job)))
+
+
+def _train(fabric: Fabric, job: _Job) -> bool:
+    keep_freed_memory()
+    loop = TrainingLoop(
+        fabric,
+        job.recipe,
+        method_of(job.recipe),
+        job.findings,
+        job.data,
+        job.validation,
+        job.run,
+        job.options,
+    )
+    if job.is_resumed:
+        loop.restore()
+    elif job.stage1_from is not None:
+        loop.start_from_stage1(job.stage1_from)
+    is_finished = loop.run()
+    if is_finished and fabric.is_global_zero:
+        assert loop.teacher is not None
+        network = loop.teacher.network
+        assert isinstance(network, DetectorNetwork)
+        save_model(network, _description(job, network), job.run.model)
+    fabric.barrier()
+    return is_finished
+
+
+def _description(job: _Job, network: DetectorNetwork) -> ModelDescription:
+    recipe = job.recipe
+    fields: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": job.run.path.resolve().name,
+        "findings": list(job.findings),
+        "images": recipe.images,
+        "preprocessing": Preprocessing(recipe.images.size, recipe.images.bits).key,
+        "intensity_mean": float(network.mean),
+        "intensity_std": float(network.std),
+        "network": recipe.detector,
+        "marks": recipe.marks,
+        "recipe": recipe.model_dump(),
+        "training": {
+            "method": recipe.method,
+            "which": "teacher",
+            "steps": recipe.stage1.steps + recipe.stage2.steps,
+        },
+        "cohort_sha256": job.fingerprint,
+        "ribsight": __version__,
+    }
+    return ModelDescription(**fields)
+
+
+def _check_same_stage1(recipe: Recipe, fingerprint: str, other: RunFolder) -> None:
+    theirs, _, their_fingerprint = read_run(other)
+    shared = ("seed", "images", "detector", "augmentation", "loss", "optimiser", "stage1")
+    different = [name for name in shared if getattr(recipe, name) != getattr(theirs, name)]
+    if fingerprint != their_fingerprint:
+        different.append("cohort")
+    if different:
+        raise RibsightError(
+            f"stage 1 of {other.path} cannot be taken over: {', '.join(different)} differ"
+        )

@@ -1,0 +1,87 @@
+"""One radiograph with truth dashed and marks solid, told apart in grey too."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ribsight.evaluation.predictions import Mark
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+
+LONGEST_SIDE = 420
+TRUTH_COLOUR = "#56B4E9"
+MARK_COLOUR = "#F0A30A"
+_DASH, _GAP = 6.0, 4.0
+
+
+def draw_example(
+    pixels: NDArray[np.uint8],
+    stored_size: tuple[float, float],
+    outlines: Sequence[NDArray[np.float64]],
+    marks: Sequence[Mark],
+    *,
+    longest_side: int = LONGEST_SIDE,
+) -> "Image":
+    """Return the picture with outlines dashed and marks solid, reduced if it is too long.
+
+    Args:
+        pixels: (H, W) the whole radiograph at any scale.
+        stored_size: width and height in stored pixels, in which all coordinates are.
+        outlines: (P, 2) closed polygons.
+        marks: each drawn as box, cross at the location, and score.
+        longest_side: of the picture, in pixels.
+    """
+    from PIL import Image, ImageDraw
+
+    scale = min(1.0, longest_side / max(pixels.shape))
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    picture = Image.fromarray(pixels).resize(size, Image.Resampling.BOX).convert("RGB")
+    to_picture = np.array(size) / np.array(stored_size)
+    pen = ImageDraw.Draw(picture)
+    for mark in marks:
+        _draw_mark(pen, mark, to_picture, size)
+    for outline in outlines:
+        dashes = _dashes(outline * to_picture)
+        # Dark beneath, so that a light line shows on bone as on air.
+        for dash in dashes:
+            pen.line(dash, fill="black", width=4)
+        for dash in dashes:
+            pen.line(dash, fill=TRUTH_COLOUR, width=2)
+    return picture
+
+
+def _draw_mark(
+    pen: "ImageDraw", mark: Mark, to_picture: NDArray[np.float64], size: tuple[int, int]
+) -> None:
+    x0, y0, x1, y1 = (float(v) for v in np.array(mark.box) * np.tile(to_picture, 2))
+    x, y = (float(v) for v in np.array([mark.x, mark.y]) * to_picture)
+    for colour, width in (("black", 4), (MARK_COLOUR, 2)):
+        pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colour, width=width)
+        pen.line((x - 5, y, x + 5, y), fill=colour, width=width)
+        pen.line((x, y - 5, x, y + 5), fill=colour, width=width)
+    label = f"{mark.score:.2f}"
+    text_x = min(max(2.0, x0), size[0] - 28.0)
+    text_y = y0 - 15 if y0 >= 17 else min(y1 + 2, size[1] - 15.0)
+    pen.text(
+        (text_x, text_y), label, fill=MARK_COLOUR, font_size=13, stroke_width=2, stroke_fill="black"
+    )
+
+
+def _dashes(outline: NDArray[np.float64]) -> list[list[tuple[float, float]]]:
+    """Cut a closed polygon into dashes of equal length, corners kept."""
+    closed = np.vstack([outline, outline[:1]])
+    lengths = np.linalg.norm(np.diff(closed, axis=0), axis=1)
+    at_corner = np.concatenate([[0], np.cumsum(lengths)])
+    dashes = []
+    for start in np.arange(0, at_corner[-1], _DASH + _GAP):
+        stop = min(start + _DASH, at_corner[-1])
+        corners = at_corner[(at_corner > start) & (at_corner < stop)]
+        along = np.concatenate([[start], corners, [stop]])
+        xs = np.interp(along, at_corner, closed[:, 0])
+        ys = np.interp(along, at_corner, closed[:, 1])
+        dashes.append([(float(x), float(y)) for x, y in zip(xs, ys, strict=True)])
+    return dashes

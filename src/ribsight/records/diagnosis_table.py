@@ -1,0 +1,184 @@
+"""A CSV of image-level diagnoses, one row an image, with a mapping of its columns."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ribsight.errors import RibsightError, nearest
+from ribsight.findings import DiagnosisState, check_finding_name
+
+_SEPARATORS = ",;\t"
+_STATES = {
+    **dict.fromkeys(("1", "1.0", "true", "yes", "positive"), DiagnosisState.POSITIVE),
+    **dict.fromkeys(("0", "0.0", "false", "no", "negative"), DiagnosisState.NEGATIVE),
+    **dict.fromkeys(("-1", "-1.0", "uncertain"), DiagnosisState.UNCERTAIN),
+    **dict.fromkeys(("", "unknown"), DiagnosisState.UNKNOWN),
+}
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """Which column of the table holds what.
+
+    Attributes:
+        image: the image's file name, with or without folder and ending.
+        findings: the column of each finding, by the finding's name.
+        patient: the patient, if the table knows it.
+        group: what a split must keep together, if not the patient.
+        keep: further columns to keep as text.
+
+    Raises:
+        RibsightError: no finding, or a name that cannot name a finding.
+    """
+
+    image: str
+    findings: Mapping[str, str]
+    patient: str | None = None
+    group: str | None = None
+    keep: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.findings:
+            raise RibsightError(
+                "no finding is mapped to a column: give one, like fracture=fractured"
+            )
+        for name in self.findings:
+            check_finding_name(name)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns the table must have."""
+        optional = [one for one in (self.patient, self.group) if one is not None]
+        return (self.image, *optional, *self.findings.values(), *self.keep)
+
+
+@dataclass(frozen=True)
+class DiagnosisRow:
+    """One row of the table.
+
+    Attributes:
+        row: its number as a spreadsheet shows it; the header is row 1.
+        image: the image as the table names it.
+        states: what the row says of each finding.
+        patient: None if blank or not mapped.
+        group: None if blank or not mapped.
+        kept: the further columns, by name.
+    """
+
+    row: int
+    image: str
+    states: Mapping[str, DiagnosisState]
+    patient: str | None = None
+    group: str | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DiagnosisTable:
+    """All rows of one file, in its order."""
+
+    path: Path
+    mapping: ColumnMapping
+    rows: tuple[DiagnosisRow, ...]
+
+    def evidence(self, row: DiagnosisRow, finding: str) -> str:
+        """Return where the table says so: file, row and column."""
+        return f"{self.path.name}, row {row.row}, column {self.mapping.findings[finding]}"
+
+
+def read_diagnosis_table(path: Path, mapping: ColumnMapping) -> DiagnosisTable:
+    """Read a CSV separated by commas, semicolons or tabs.
+
+    Cells of findings, in any case: 1/0, true/false, yes/no, positive/negative; -1 or uncertain;
+    blank or unknown.
+
+    Raises:
+        RibsightError: no such file, not UTF-8, empty, a missing or doubled column, a cell that
+            says none of these, a row of another length than the header, or an image in two rows.
+    """
+    header, records = _read_records(path)
+    _check_header(path, header, mapping)
+    rows = []
+    first: dict[str, int] = {}
+    for number, cells in records:
+        row = _row(path, number, dict(zip(header, cells, strict=True)), mapping)
+        if row.image in first:
+            raise RibsightError(
+                f"{path}: rows {first[row.image]} and {number} are both about {row.image}; keep one"
+            )
+        first[row.image] = number
+        rows.append(row)
+    if not rows:
+        raise RibsightError(f"{path} has a header but no row")
+    return DiagnosisTable(path, mapping, tuple(rows))
+
+
+def _read_records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header's cells, and (row number, cells) of every row that is not blank."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RibsightError(
+            f"{path} is not UTF-8 text: save it as 'CSV UTF-8' ({error.reason})"
+        ) from error
+    if not text.strip():
+        raise RibsightError(f"{path} is empty")
+    first_line = text.lstrip().splitlines()[0]
+    separator = max(_SEPARATORS, key=first_line.count)
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise RibsightError(f"{path} is not a readable CSV: {error}") from error
+    filled = [
+        (number, [cell.strip() for cell in cells])
+        for number, cells in enumerate(lines, start=1)
+        if any(cell.strip() for cell in cells)
+    ]
+    header = filled[0][1]
+    for number, cells in filled[1:]:
+        if len(cells) != len(header):
+            raise RibsightError(
+                f"{path}, row {number} has {len(cells)} cells, the header has {len(header)}"
+            )
+    return header, filled[1:]
+
+
+def _check_header(path: Path, header: Sequence[str], mapping: ColumnMapping) -> None:
+    for column in mapping.columns:
+        if column not in header:
+            raise RibsightError(
+                f"{path} has no column '{column}'{nearest(column, header)}; "
+                f"its columns are: {', '.join(header)}"
+            )
+        if header.count(column) > 1:
+            raise RibsightError(f"{path} has {header.count(column)} columns named '{column}'")
+
+
+def _row(path: Path, number: int, cells: Mapping[str, str], mapping: ColumnMapping) -> DiagnosisRow:
+    if not cells[mapping.image]:
+        raise RibsightError(f"{path}, row {number} names no image in column '{mapping.image}'")
+    return DiagnosisRow(
+        row=number,
+        image=cells[mapping.image],
+        states={
+            finding: _state(path, number, column, cells[column])
+            for finding, column in mapping.findings.items()
+        },
+        patient=cells[mapping.patient] or None if mapping.patient else None,
+        group=cells[mapping.group] or None if mapping.group else None,
+        kept={column: cells[column] for column in mapping.keep},
+    )
+
+
+def _state(path: Path, number: int, column: str, cell: str) -> DiagnosisState:
+    try:
+        return _STATES[cell.lower()]
+    except KeyError:
+        raise RibsightError(
+            f"{path}, row {number}, column '{column}' says '{cell}'; use 1, 0, "
+            "-1 (uncertain) or leave it blank (unknown)"
+        ) from None

@@ -1,0 +1,158 @@
+"""The central table: supervision -> target and weight; who gets a gradient and who does not."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ribsight.distillation.batches import Batch
+from ribsight.distillation.methods import Method, Target, maximum_loss, method_of, targets
+from ribsight.distillation.objective import StepFacts, map_loss, step_objective
+from ribsight.distillation.recipe import METHODS, MethodName, Recipe
+from ribsight.distillation.sharpening import sharpen_logits
+from ribsight.findings import Supervision as S
+
+
+def recipe(method: MethodName) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "method": method,
+            "stage1": {"steps": 1, "learning_rate": 1e-3, "batch": {}},
+            "stage2": {"steps": 1, "learning_rate": 1e-3, "batch": {}},
+        }
+    )
+
+
+def batch() -> Batch:
+    """Two findings: region/negative, positive/negative, nothing/positive."""
+    supervision = torch.tensor(
+        [[S.REGION, S.NEGATIVE], [S.POSITIVE, S.NEGATIVE], [S.NOTHING, S.POSITIVE]]
+    )
+    drawn = torch.zeros(3, 2, 4, 4)
+    drawn[0, 0, 1:3, 1:3] = 1.0
+    images = torch.rand(3, 1, 16, 16)
+    return Batch(images, drawn, supervision, torch.tensor([1, 2]), images[1:], known=3, positives=2)
+
+
+class Tiny(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.net = nn.Sequential(nn.Conv2d(1, 4, 4, stride=4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.net(images)
+        return out
+
+
+def loss_of(method: Method, student: nn.Module, teacher: nn.Module) -> tuple[Tensor, StepFacts]:
+    one = batch()
+    taught = teacher(one.teacher_images) if method.positive_target else None
+    return step_objective(
+        student(one.images), taught, one, method, positive_weight=1.0, lesion_weight=1.0
+    )
+
+
+def test_each_supervision_gets_its_target() -> None:
+    one = batch()
+    positive = Target(torch.full((2, 2, 4, 4), 0.7), torch.full((2, 2, 4, 4), 0.5))
+    target = targets(one.supervision, one.drawn, positive, one.positive_rows)
+    assert torch.equal(target.map[0, 0], one.drawn[0, 0])
+    assert torch.equal(target.map[1, 1], torch.zeros(4, 4))
+    assert torch.equal(target.map[1, 0], torch.full((4, 4), 0.7))
+    assert torch.equal(target.map[2, 1], torch.full((4, 4), 0.7))
+    weights = target.weight.mean(dim=(-2, -1))
+    assert weights.tolist() == [[1.0, 1.0], [0.5, 1.0], [0.0, 0.5]]
+
+
+def test_without_a_map_for_positives_they_weigh_nothing() -> None:
+    one = batch()
+    target = targets(one.supervision, one.drawn, None, one.positive_rows)
+    assert target.weight[1, 0].sum() == 0
+
+
+def test_the_map_loss_is_the_mean_cross_entropy() -> None:
+    logits = torch.zeros(1, 1, 2, 2)
+    map_ = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
+    target = Target(map_, torch.ones_like(map_))
+    half = -torch.log(torch.tensor(0.5))
+    torch.testing.assert_close(map_loss(logits, target, 1.0)[0, 0], half)
+    # A lesion weight of 5 counts the one lesion pixel five times among four.
+    torch.testing.assert_close(map_loss(logits, target, 5.0)[0, 0], half * 8 / 4)
+
+
+def test_the_image_loss_looks_at_the_maximum() -> None:
+    logits = torch.full((1, 1, 2, 2), -9.0)
+    logits[0, 0, 1, 1] = 0.0
+    assert float(maximum_loss(logits)) == pytest.approx(0.6931, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_gradients_flow_into_the_student_and_never_into_the_teacher(name: MethodName) -> None:
+    method = method_of(recipe(name))
+    student, teacher = Tiny(), Tiny()
+    loss, facts = loss_of(method, student, teacher)
+    assert (float(facts.loss_positive) > 0) == method.uses_positives
+    torch.autograd.backward(loss)
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in student.parameters())
+    assert all(p.grad is None for p in teacher.parameters())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_known_teaches_nothing(name: MethodName) -> None:
+    one = batch()
+    unknown = Batch(
+        one.images,
+        one.drawn,
+        torch.zeros_like(one.supervision),
+        torch.empty(0, dtype=torch.long),
+        one.teacher_images[:0],
+        known=0,
+        positives=0,
+    )
+    student = Tiny()
+    loss, _ = step_objective(
+        student(unknown.images),
+        None,
+        unknown,
+        method_of(recipe(name)),
+        positive_weight=1.0,
+        lesion_weight=1.0,
+    )
+    torch.autograd.backward(loss)
+    # Zero, but present: no parameter may be unused when several processes train together.
+    assert all(p.grad is not None and p.grad.abs().sum() == 0 for p in student.parameters())
+
+
+def test_distillation_of_an_agreeing_student_has_no_gradient() -> None:
+    method = method_of(recipe("distillation"))
+    student = Tiny()
+    one = batch()
+    logits = student(one.images)
+    assert method.positive_target is not None
+    target = method.positive_target(logits[one.positive_rows])
+    loss = map_loss(logits[one.positive_rows], target, 1.0).sum()
+    torch.autograd.backward(loss)
+    largest = max(float(p.grad.abs().max()) for p in student.parameters() if p.grad is not None)
+    assert largest < 1e-6
+
+
+def test_the_facts_count_who_was_not_pushed() -> None:
+    method = method_of(recipe("aals"))
+    one = batch()
+    teacher_logits = torch.full((2, 2, 4, 4), -3.0)
+    teacher_logits[1, 1, 0, 0] = 1.0  # probability 0.73, above t = 0.4
+    _, facts = step_objective(
+        torch.zeros(3, 2, 4, 4), teacher_logits, one, method, positive_weight=1.0, lesion_weight=1.0
+    )
+    assert facts.positives.tolist() == [1, 1]
+    assert facts.without_push.tolist() == [1, 0]
+    assert facts.teacher_maximum.tolist() == pytest.approx([0.0474, 0.7311], abs=1e-4)
+    expected = sharpen_logits(teacher_logits[1, 1]).mean()
+    assert float(facts.target_area[1]) == pytest.approx(float(expected))
+
+
+def test_facts_survive_being_a_vector() -> None:
+    _, facts = loss_of(method_of(recipe("aals")), Tiny(), Tiny())
+    again = StepFacts.from_vector(facts.vector(), 2)
+    assert again.positives.tolist() == facts.positives.tolist()
+    assert float(again.loss_positive) == pytest.approx(float(facts.loss_positive))

@@ -1,0 +1,228 @@
+"""The loop as a whole: resume, processes, interruption, failure, sharing stage 1."""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ribsight.detector.model_file import load_model
+from ribsight.detector.network import DetectorNetwork
+from ribsight.distillation import loop as loop_module
+from ribsight.distillation import objective as objective_module
+from ribsight.distillation.checkpoint import Position, load_checkpoint
+from ribsight.distillation.loop import LoopOptions, NonFiniteLossError
+from ribsight.distillation.recipe import METHODS, MethodName, Recipe
+from ribsight.distillation.run_folder import RunFolder, read_metrics
+from ribsight.distillation.train import Machine, resume, train
+from ribsight.errors import RibsightError
+
+CPU = Machine(accelerator="cpu")
+QUIET = LoopOptions(progress=False)
+
+
+def with_method(recipe: Recipe, method: MethodName) -> Recipe:
+    return recipe.model_copy(update={"method": method})
+
+
+def state_of(run: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of the newest checkpoint: student, teacher, optimiser."""
+    checkpoint = load_checkpoint(RunFolder(run).last)
+    tensors = {f"student.{k}": v for k, v in checkpoint.student.items()}
+    if checkpoint.teacher:
+        tensors |= {f"teacher.{k}": v for k, v in checkpoint.teacher["network"].items()}
+        tensors["updates"] = torch.tensor(checkpoint.teacher["updates"])
+    for number, one in checkpoint.optimiser.get("state", {}).items():
+        tensors |= {f"optimiser.{number}.{k}": v for k, v in one.items()}
+    return tensors
+
+
+def trainings(run: Path) -> list[dict[str, Any]]:
+    return [one for one in read_metrics(run / "metrics.jsonl") if one["kind"] == "train"]
+
+
+def validations(run: Path) -> list[dict[str, Any]]:
+    return [one for one in read_metrics(run / "metrics.jsonl") if one["kind"] == "validation"]
+
+
+def assert_same_state(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    different = [name for name in a if not torch.equal(a[name], b[name])]
+    assert not different
+
+
+@pytest.fixture(scope="module")
+def whole_run(trainable: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from ribsight.distillation.recipe import load_recipe
+
+    path = Path(__file__).parents[2] / "recipes" / "test.toml"
+    run = tmp_path_factory.mktemp("whole") / "run"
+    assert train(load_recipe(path), trainable, run, machine=CPU, options=QUIET)
+    return run
+
+
+@pytest.mark.parametrize("stop_at", [Position(1, 3), Position(1, 8), Position(2, 5)])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path, stop_at: Position
+) -> None:
+    run = tmp_path / "run"
+    options = replace(QUIET, stop_at=stop_at)
+    assert not train(recipe, trainable, run, machine=CPU, options=options)
+    assert not (run / "model").exists()
+    assert resume(run, machine=CPU, options=QUIET)
+    assert_same_state(state_of(run), state_of(whole_run))
+    assert load_model(run / "model")[1].weights_sha256 == (
+        load_model(whole_run / "model")[1].weights_sha256
+    )
+    assert validations(run) == validations(whole_run)
+
+
+def test_workers_change_nothing(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train(recipe, trainable, run, machine=CPU, options=replace(QUIET, workers=2))
+    assert_same_state(state_of(run), state_of(whole_run))
+
+
+def test_two_processes_equal_one_with_the_same_batch_up_to_rounding(
+    recipe: Recipe, trainable: Path, tmp_path: Path
+) -> None:
+    # Frozen statistics, as in the recipes for many processes; sums are taken in another order.
+    detector = recipe.detector.model_copy(update={"batch_norm": "frozen"})
+    same = recipe.model_copy(update={"detector": detector})
+    train(same, trainable, tmp_path / "one", machine=CPU, options=QUIET)
+    train(same, trainable, tmp_path / "two", machine=replace(CPU, devices=2), options=QUIET)
+    one, two = state_of(tmp_path / "one"), state_of(tmp_path / "two")
+    assert one.keys() == two.keys()
+    for name in one:
+        if not name.startswith("optimiser"):
+            torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=2e-5, msg=name)
+    moved = load_checkpoint(RunFolder(tmp_path / "one").stage1).student
+    assert any(not torch.equal(moved[k], one[f"student.{k}"]) for k in moved)
+    losses = [[one["loss_known"] for one in trainings(tmp_path / run)] for run in ("one", "two")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_runs_and_says_what_it_did(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path, method: MethodName
+) -> None:
+    run = tmp_path / "run"
+    assert train(
+        with_method(recipe, method),
+        trainable,
+        run,
+        machine=CPU,
+        options=QUIET,
+        stage1_from=whole_run,
+    )
+    records = trainings(run)
+    assert {one["stage"] for one in records} == {2}
+    assert (records[-1]["loss_positive"] > 0) == (method != "supervised")
+    assert ("share_without_push" in records[-1]) == (method == "aals")
+    if method in ("aals", "distillation"):
+        assert 0 < records[-1]["teacher_maximum"]["fracture"] < 1
+    validated = validations(run)
+    assert {one["which"] for one in validated} == {"student", "teacher"}
+    assert 0 <= validated[-1]["auroc"]["fracture"] <= 1
+    assert load_model(run / "model")[1].training["method"] == method
+
+
+def test_taking_over_stage_1_equals_training_it(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train(recipe, trainable, run, machine=CPU, options=QUIET, stage1_from=whole_run)
+    assert_same_state(state_of(run), state_of(whole_run))
+
+
+def test_a_different_stage_1_is_not_taken_over(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    other = recipe.model_copy(update={"seed": 5})
+    with pytest.raises(RibsightError, match="seed differ"):
+        train(other, trainable, tmp_path / "run", machine=CPU, options=QUIET, stage1_from=whole_run)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_learning_rate_of_the_recipe_moves_the_weights(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    still = recipe.stage2.model_copy(update={"learning_rate": 1e-30})
+    run = tmp_path / "run"
+    changed = recipe.model_copy(update={"stage2": still})
+    train(changed, trainable, run, machine=CPU, options=QUIET, stage1_from=whole_run)
+    stage1 = load_checkpoint(RunFolder(whole_run).stage1).student
+    final = load_checkpoint(RunFolder(run).last).student
+    for name in dict(DetectorNetwork(recipe.detector, 1).named_parameters()):
+        torch.testing.assert_close(stage1[name], final[name], rtol=0, atol=1e-9)
+
+
+def test_an_interrupt_saves_and_stops(recipe: Recipe, trainable: Path, tmp_path: Path) -> None:
+    def interrupt_at_stage_2(record: dict[str, object]) -> None:
+        if record["stage"] == 1 and record["kind"] == "validation":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run = tmp_path / "run"
+    options = replace(QUIET, observe=interrupt_at_stage_2)
+    assert not train(recipe, trainable, run, machine=CPU, options=options)
+    assert load_checkpoint(RunFolder(run).last).position == Position(2, 0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert resume(run, machine=CPU, options=QUIET)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
+    recipe: Recipe, trainable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Any = objective_module.step_objective
+    calls = 0
+
+    def poisoned(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        loss, facts = real(*args, **kwargs)
+        return (loss * float("nan") if calls == 6 else loss), facts
+
+    monkeypatch.setattr(loop_module, "step_objective", poisoned)
+    run = tmp_path / "run"
+    options = replace(QUIET, checkpoint_every=5)
+    with pytest.raises(NonFiniteLossError, match="stage 1, step 5"):
+        train(recipe, trainable, run, machine=CPU, options=options)
+    kept = load_checkpoint(RunFolder(run).last)
+    assert kept.position == Position(1, 5)
+    assert all(bool(torch.isfinite(t).all()) for t in kept.student.values())
+    monkeypatch.undo()
+    assert resume(run, machine=CPU, options=QUIET)
+
+
+def test_a_run_is_never_written_over(recipe: Recipe, trainable: Path, whole_run: Path) -> None:
+    with pytest.raises(RibsightError, match="not empty"):
+        train(recipe, trainable, whole_run, machine=CPU, options=QUIET)
+
+
+def test_a_run_folder_below_a_file_is_refused_in_one_sentence(
+    recipe: Recipe, trainable: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RibsightError, match="cannot write"):
+        train(recipe, trainable, tmp_path / "file" / "run", machine=CPU, options=QUIET)
+
+
+def test_a_damaged_checkpoint_is_refused(whole_run: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "last.pt"
+    damaged.write_bytes(RunFolder(whole_run).last.read_bytes()[:1000])
+    with pytest.raises(RibsightError, match="not a readable checkpoint"):
+        load_checkpoint(damaged)
+
+
+def test_training_learns_the_strokes(recipe: Recipe, trainable: Path, tmp_path: Path) -> None:
+    longer = recipe.stage1.model_copy(update={"steps": 60, "learning_rate": 1e-2})
+    changed = recipe.model_copy(update={"stage1": longer, "method": "supervised"})
+    train(changed, trainable, tmp_path / "run", machine=CPU, options=QUIET)
+    losses = [one["loss_known"] for one in trainings(tmp_path / "run")]
+    assert losses[5] < losses[0] / 3
