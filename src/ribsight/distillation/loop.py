@@ -6,10 +6,8 @@ record-positives. Continued supervised training is stage 2 with the method "supe
 """
 
 import contextlib
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from ribsight.detector.network import DetectorNetwork
 from ribsight.distillation.batches import Batch, StepDataset, TrainingData
@@ -27,9 +24,11 @@ from ribsight.distillation.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from ribsight.distillation.interrupts import Interrupts
 from ribsight.distillation.methods import Method
 from ribsight.distillation.objective import StepFacts, step_objective
 from ribsight.distillation.recipe import BatchSettings, Recipe, StageSettings
+from ribsight.distillation.reporting import Observer, Reporter
 from ribsight.distillation.run_folder import MetricsFile, RunFolder
 from ribsight.distillation.schedule import learning_rate, rampup
 from ribsight.distillation.teacher import Teacher
@@ -60,7 +59,7 @@ class LoopOptions:
     checkpoint_every: int = 200
     stop_at: Position | None = None
     progress: bool = True
-    observe: Callable[[dict[str, object]], None] | None = None
+    observe: Observer | None = None
 
 
 class TrainingLoop:
@@ -87,7 +86,8 @@ class TrainingLoop:
         self.teacher: Teacher | None = None
         self.position = Position(1, 0)
         self._optimiser_state: dict[str, object] | None = None
-        self._interrupted = False
+        self._interrupts = Interrupts()
+        self._reporter: Reporter | None = None
 
     def restore(self) -> None:
         """Go on from the run's newest checkpoint."""
@@ -109,32 +109,30 @@ class TrainingLoop:
         """Train to the end, or until interrupted; return whether the end was reached."""
         stages = {1: self._recipe.stage1, 2: self._recipe.stage2}
         remaining = sum(s.steps for n, s in stages.items() if n >= self.position.stage)
-        bar = tqdm(
-            total=remaining - self.position.step,
-            unit="step",
-            disable=not (self._options.progress and self._fabric.is_global_zero),
-            mininterval=1.0,
-        )
         network = self._fabric.setup_module(self.student)
-        with bar, self._catching_interrupts():
-            metrics = MetricsFile(self._run.metrics, self.position) if self._is_first else None
-            for number in range(self.position.stage, 3):
-                if not self._run_stage(number, stages[number], network, bar, metrics):
-                    return False
-        return True
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._interrupts)
+            if self._is_first:
+                reporter = Reporter(
+                    MetricsFile(self._run.metrics, self.position),
+                    self._findings,
+                    steps=remaining - self.position.step,
+                    progress=self._options.progress,
+                    observe=self._options.observe,
+                )
+                self._reporter = stack.enter_context(reporter)
+            if not self._run.last.exists():
+                self._save(None, is_stage_end=False)
+            return all(
+                self._run_stage(number, stages[number], network)
+                for number in range(self.position.stage, 3)
+            )
 
     @property
     def _is_first(self) -> bool:
         return self._fabric.is_global_zero
 
-    def _run_stage(
-        self,
-        number: int,
-        stage: StageSettings,
-        network: nn.Module,
-        bar: Any,
-        metrics: MetricsFile | None,
-    ) -> bool:
+    def _run_stage(self, number: int, stage: StageSettings, network: nn.Module) -> bool:
         if number == 2 and self.teacher is None:
             self.teacher = Teacher(self.student, self._recipe.teacher)
         if self.teacher is not None:
@@ -149,16 +147,17 @@ class TrainingLoop:
             sums = facts.vector() if sums is None else sums + facts.vector()
             since += 1
             self.position = Position(number, step + 1)
-            bar.update()
+            if self._reporter is not None:
+                self._reporter.step()
             if (step + 1) % _LOG_EVERY == 0 or step + 1 == stage.steps:
-                self._log(self._summed(sums), since, bar, metrics)
+                self._log(self._summed(sums), since)
                 sums, since = None, 0
             is_end = step + 1 == stage.steps
             if (step + 1) % self._recipe.validate_every == 0 or is_end:
-                self._validate(metrics)
+                self._validate()
             stop = self._should_stop()
             if stop or is_end or (step + 1) % self._options.checkpoint_every == 0:
-                self._save(optimiser, is_end)
+                self._save(optimiser, is_stage_end=is_end)
             if stop:
                 return False
         self.position = Position(number + 1, 0)
@@ -257,40 +256,23 @@ class TrainingLoop:
         with self._fabric.autocast():
             return self.teacher.logits(batch.teacher_images)
 
-    def _log(self, sums: Tensor, steps: int, bar: Any, metrics: MetricsFile | None) -> None:
-        if metrics is None:
-            return
-        record = training_record(sums, steps, self._findings, self.position, self._method)
-        bar.set_postfix(
-            stage=self.position.stage, loss=f"{record['loss_known']:.4f}", refresh=False
-        )
-        self._record(record, metrics)
+    def _log(self, sums: Tensor, steps: int) -> None:
+        if self._reporter is not None:
+            has_centre = self._method.push_centre is not None
+            self._reporter.trained(sums, steps, self.position, has_centre=has_centre)
 
-    def _validate(self, metrics: MetricsFile | None) -> None:
-        if metrics is not None:
+    def _validate(self) -> None:
+        if self._reporter is not None:
             networks: dict[str, nn.Module] = {"student": self.student}
             if self.teacher is not None:
                 networks["teacher"] = self.teacher.network
             for which, network in networks.items():
                 assert isinstance(network, DetectorNetwork)
-                self._record(
-                    {
-                        "kind": "validation",
-                        "stage": self.position.stage,
-                        "step": self.position.step,
-                        "which": which,
-                        **self._validation.figures(network, self._fabric.device),
-                    },
-                    metrics,
-                )
+                figures = self._validation.figures(network, self._fabric.device)
+                self._reporter.validated(which, figures, self.position)
         self._fabric.barrier()
 
-    def _record(self, record: dict[str, object], metrics: MetricsFile) -> None:
-        metrics.append(record)
-        if self._options.observe is not None:
-            self._options.observe(record)
-
-    def _save(self, optimiser: torch.optim.Optimizer, is_stage_end: bool) -> None:
+    def _save(self, optimiser: torch.optim.Optimizer | None, *, is_stage_end: bool) -> None:
         if not self._is_first:
             return
         begins_next = is_stage_end and self.position.stage == 1
@@ -298,7 +280,7 @@ class TrainingLoop:
             position=Position(2, 0) if begins_next else self.position,
             student=self.student.state_dict(),
             teacher=self.teacher.state_dict() if self.teacher is not None else {},
-            optimiser={} if begins_next else optimiser.state_dict(),
+            optimiser={} if begins_next or optimiser is None else optimiser.state_dict(),
             precision=self._fabric.strategy.precision.state_dict(),
         )
         if begins_next:
@@ -306,53 +288,10 @@ class TrainingLoop:
         save_checkpoint(checkpoint, self._run.last)
 
     def _should_stop(self) -> bool:
-        wanted = self._interrupted or self.position == self._options.stop_at
+        wanted = self._interrupts.requested or self.position == self._options.stop_at
         return bool(self._summed(torch.tensor(float(wanted), device=self._fabric.device)))
-
-    @contextlib.contextmanager
-    def _catching_interrupts(self) -> Iterator[None]:
-        """Let Ctrl-C (and SIGTERM) finish the step, so that a checkpoint can be written."""
-
-        def note(_signal: int, _frame: FrameType | None) -> None:
-            self._interrupted = True
-
-        try:
-            before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not in the main thread: leave signals to who is
-            before = {}
-        try:
-            yield
-        finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
 
 
 def stage_batch(stage: StageSettings, method: Method) -> BatchSettings:
     """Return the composition of a stage's batches: same size whether positives are used or not."""
     return stage.batch if method.uses_positives else stage.batch.without_positives()
-
-
-def training_record(
-    sums: Tensor, steps: int, findings: tuple[str, ...], position: Position, method: Method
-) -> dict[str, object]:
-    """Return the record of `metrics.jsonl` for the facts summed over some steps."""
-    facts = StepFacts.from_vector(sums, len(findings))
-    record: dict[str, object] = {
-        "kind": "train",
-        "stage": position.stage,
-        "step": position.step,
-        "loss_known": float(facts.loss_known) / steps,
-        "loss_positive": float(facts.loss_positive) / steps,
-    }
-    for name, total in (
-        ("share_without_push", facts.without_push if method.push_centre is not None else None),
-        ("teacher_maximum", facts.teacher_maximum),
-        ("target_area", facts.target_area),
-    ):
-        if total is not None:
-            record[name] = {
-                finding: float(total[k] / facts.positives[k])
-                for k, finding in enumerate(findings)
-                if facts.positives[k] > 0
-            }
-    return record

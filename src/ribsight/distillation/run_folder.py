@@ -1,6 +1,7 @@
 """A run on disk: `config.toml`, `metrics.jsonl`, `checkpoints/`, `model/`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class MetricsFile:
         write_text(path, "".join(json.dumps(one) + "\n" for one in kept))
         self._path = path
 
-    def append(self, record: dict[str, Any]) -> None:
+    def append(self, record: Mapping[str, object]) -> None:
         """Write one record; `stage` and `step` (steps done) are among its keys."""
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
