@@ -63,7 +63,7 @@ def train(
         machine: where.
         options: of the loop.
         stage1_from: take the end of stage 1 from this run instead of training it again; it must
-            have the same cohort, seed, images, detector, augmentation, loss, optimiser and stage 1.
+            have the same cohort, seed and whatever of the recipe matters in stage 1.
         cache_folder: of network images; COHORT/cache if None.
 
     Raises:
@@ -209,8 +209,10 @@ def _description(job: _Job, network: DetectorNetwork) -> ModelDescription:
 
 def _check_same_stage1(recipe: Recipe, fingerprint: str, other: RunFolder) -> None:
     theirs, _, their_fingerprint = read_run(other)
-    shared = ("seed", "images", "detector", "augmentation", "loss", "optimiser", "stage1")
+    shared = ("seed", "images", "detector", "augmentation", "optimiser", "stage1")
     different = [name for name in shared if getattr(recipe, name) != getattr(theirs, name)]
+    if recipe.loss.lesion_weight != theirs.loss.lesion_weight:
+        different.append("loss.lesion_weight")
     if fingerprint != their_fingerprint:
         different.append("cohort")
     if different:
