@@ -64,7 +64,6 @@ def test_the_drawn_map_lies_on_the_bright_stroke(data: TrainingData, recipe: Rec
             continue  # moved out of the view
         seen += 1
         assert cells[map_ > 0.5].mean() > cells[map_ == 0].mean() + 0.2
-        assert np.corrcoef(cells.ravel(), map_.ravel())[0, 1] > 0.6
     assert seen >= 6
 
 
