@@ -49,7 +49,18 @@ def test_an_empty_map_has_no_marks() -> None:
 
 def test_the_box_holds_the_connected_cells_above_the_level() -> None:
     map_ = map_with((5, 5, 0.8), (5, 6, 0.5), (6, 6, 0.41), (5, 7, 0.3), (15, 15, 0.8))
-    assert box_around(map_, 5, 5, 0.5) == (5, 5, 7, 7)
+    assert box_around(map_, np.ones_like(map_, bool), 5, 5, 0.5) == (5, 5, 7, 7)
+
+
+def test_the_box_of_a_faint_mark_stops_before_a_brighter_one() -> None:
+    map_ = map_with()
+    map_[10, 2:16] = 0.45
+    map_[10, 4], map_[10, 13] = 0.9, 0.5
+    identity = Affine(scale_x=1.0, scale_y=1.0, offset_x=0.0, offset_y=0.0)
+    apart = SETTINGS.model_copy(update={"separation": 0.3})
+    bright, faint = to_marks(map_, apart, identity, 80, 80)
+    assert bright.box == (8.0, 40.0, 36.0, 44.0)  # cells 2 to 8, half-way to the other
+    assert faint.box == (36.0, 40.0, 64.0, 44.0)  # cells 9 to 15
 
 
 @given(

@@ -226,3 +226,14 @@ def test_training_learns_the_strokes(recipe: Recipe, trainable: Path, tmp_path: 
     train(changed, trainable, tmp_path / "run", machine=CPU, options=QUIET)
     losses = [one["loss_known"] for one in trainings(tmp_path / "run")]
     assert losses[5] < losses[0] / 2
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_to_trust(
+    recipe: Recipe, trainable: Path, full_disk: Path
+) -> None:
+    run = full_disk / "run"
+    with pytest.raises(RibsightError, match="cannot write"):
+        train(recipe, trainable, run, machine=CPU, options=QUIET)
+    with pytest.raises(RibsightError):
+        resume(run, machine=CPU, options=QUIET)
+    assert not (run / "model").exists()

@@ -53,22 +53,34 @@ def find_peaks(probability: NDArray[np.float32], settings: MarkSettings) -> Peak
     return Peaks(rows[kept], columns[kept], probability[rows, columns][kept])
 
 
+def nearest_peak(peaks: Peaks, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return which peak is nearest to each cell of an (h, w) map; the higher one where equal."""
+    rows, columns = np.indices(shape)
+    away = [
+        (rows - row) ** 2 + (columns - column) ** 2
+        for row, column in zip(peaks.rows, peaks.columns, strict=True)
+    ]
+    owner: NDArray[np.intp] = np.argmin(away, axis=0)
+    return owner
+
+
 def box_around(
-    probability: NDArray[np.float32], row: int, column: int, level: float
+    probability: NDArray[np.float32], own: NDArray[np.bool_], row: int, column: int, level: float
 ) -> tuple[int, int, int, int]:
-    """Return the box of the cells around a peak that stay above `level` times its score.
+    """Return the box of the connected cells around a peak that stay above `level` of its score.
 
     Args:
         probability: (h, w) probabilities.
+        own: (h, w) the cells it may take: without them a faint mark's box would run over into
+            a brighter neighbour.
         row: of the peak.
         column: of the peak.
         level: share of the peak's score, in (0, 1).
 
     Returns:
         x0, y0, x1, y1 in cells; x1 and y1 are the right and lower edge of the last cell.
-
     """
-    above = probability >= level * probability[row, column]
+    above = own & (probability >= level * probability[row, column])
     labels, _ = ndimage.label(above)
     (rows, columns) = ndimage.find_objects((labels == labels[row, column]).astype(np.int8))[0]
     return columns.start, rows.start, columns.stop, rows.stop
@@ -94,9 +106,14 @@ def to_marks(
 
     """
     peaks = find_peaks(probability, settings)
-    marks = []
-    for row, column, score in zip(peaks.rows, peaks.columns, peaks.scores, strict=True):
-        x0, y0, x1, y1 = box_around(probability, int(row), int(column), settings.box_level)
+    marks: list[Mark] = []
+    if not len(peaks.rows):
+        return ()
+    owner = nearest_peak(peaks, probability.shape)
+    found = zip(peaks.rows.tolist(), peaks.columns.tolist(), peaks.scores, strict=True)
+    for index, (row, column, score) in enumerate(found):
+        own = owner == index
+        x0, y0, x1, y1 = box_around(probability, own, row, column, settings.box_level)
         cells = np.array([[column + 0.5, row + 0.5], [x0, y0], [x1, y1]], dtype=np.float64)
         stored = affine.to_stored(cells * STRIDE)
         x, y = stored[0]
