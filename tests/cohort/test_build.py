@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from ribsight.cohort.build import DrawnNegative, LeftOut, Truncated, build_cohort
+from ribsight.cohort.build import DrawnNegative, build_cohort
+from ribsight.cohort.join import LeftOut, Truncated
 from ribsight.cohort.tables import DIAGNOSES, REGIONS, Cohort, load_cohort, save_cohort
 from ribsight.errors import RibsightError
 from ribsight.records import ColumnMapping

@@ -12,7 +12,7 @@ from ribsight.errors import RibsightError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ribsight.cohort.build import LeftOut
+    from ribsight.cohort.join import LeftOut
     from ribsight.cohort.tables import Cohort
 
 _FOLDER = click.Path(path_type=Path)
@@ -73,8 +73,9 @@ def build(
     force: bool,
 ) -> None:
     """Join images with their diagnoses and regions, as Parquet tables."""
-    from ribsight.cohort.build import DrawnNegative, Truncated, build_cohort, write_left_out
+    from ribsight.cohort.build import DrawnNegative, build_cohort
     from ribsight.cohort.columns import Columns, read_columns
+    from ribsight.cohort.join import Truncated, write_left_out
     from ribsight.cohort.tables import save_cohort
 
     given = any((findings, image_column, patient_column, group_column, categories, keep))

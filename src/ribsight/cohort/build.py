@@ -1,43 +1,30 @@
 """Images + a table of diagnoses + drawn regions -> a cohort, and what could not be joined."""
 
-import csv
-import io
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import polars as pl
 
 from ribsight.cohort.grouping import block_of
-from ribsight.cohort.tables import DIAGNOSES, RADIOGRAPHS, REGIONS, Cohort
-from ribsight.cohort.workers import map_ordered, progress_bar, worker_pool
-from ribsight.errors import RibsightError
-from ribsight.files import file_sha256, write_text
-from ribsight.findings import Acuity, DiagnosisState, Side
-from ribsight.radiographs import (
-    UnreadableImageError,
-    image_files,
-    pixels_sha256,
-    read_radiograph,
+from ribsight.cohort.join import (
+    WARNING_SEPARATOR,
+    LeftOut,
+    ReadImage,
+    Truncated,
+    check_regions_match,
+    find_id,
+    join_regions,
+    match_rows,
+    read_images,
+    unique_paths,
 )
-from ribsight.radiographs.read import ENDINGS, TRUNCATED, TRUNCATED_ALL_ROWS
+from ribsight.cohort.tables import DIAGNOSES, RADIOGRAPHS, REGIONS, Cohort
+from ribsight.errors import RibsightError
+from ribsight.files import file_sha256
+from ribsight.findings import Acuity, DiagnosisState, Side
 from ribsight.records import ColumnMapping, DiagnosisRow, DiagnosisTable, read_diagnosis_table
-from ribsight.regions import CocoImage, CocoRegions, Region, read_coco
-
-WARNING_SEPARATOR = "; "
-
-
-class Truncated(StrEnum):
-    """What to do with an image of which rows or detail are missing."""
-
-    REFUSE = "refuse"
-    """Keep it in the tables; `check_cohort` calls it an error."""
-    USE = "use"
-    """Use what could be decoded; `check_cohort` warns."""
-    LEAVE_OUT = "leave-out"
+from ribsight.regions import Region, read_coco
 
 
 class DrawnNegative(StrEnum):
@@ -49,36 +36,6 @@ class DrawnNegative(StrEnum):
     """Believe who drew the region."""
     LEAVE_OUT = "leave-out"
     """Leave out the image with its row and regions."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Something given that is not in the cohort: its file, row or annotation if any, and why."""
-
-    file: str
-    row: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class _ReadImage:
-    """One readable image: its path relative to the folder, and its columns of `RADIOGRAPHS`."""
-
-    file: str
-    width: int
-    height: int
-    bits: int
-    sha256: str
-    pixels_sha256: str
-    warnings: tuple[str, ...]
-
-    @property
-    def id(self) -> str:
-        return PurePosixPath(self.file).stem
-
-    @property
-    def is_incomplete(self) -> bool:
-        return any(one.startswith(TRUNCATED) and one != TRUNCATED_ALL_ROWS for one in self.warnings)
 
 
 def build_cohort(
@@ -119,16 +76,16 @@ def build_cohort(
     table = read_diagnosis_table(diagnoses, mapping)
     _check_kept_columns(mapping)
     drawn = read_coco(regions, categories=categories or {}) if regions else None
-    paths = _unique_paths(images)
-    rows = _match_rows(table, paths)
-    _check_regions_match(regions, drawn, paths)
-    read, left_out = _read_images(images, paths, truncated, processes, progress=progress)
+    paths = unique_paths(images)
+    rows = match_rows(table, paths)
+    check_regions_match(regions, drawn, paths)
+    read, left_out = read_images(images, paths, truncated, processes, progress=progress)
     left_out += [
         LeftOut(table.path.name, str(row.row), f"no image named {row.image}")
         for row in table.rows
-        if _find_id(row.image, paths) is None
+        if find_id(row.image, paths) is None
     ]
-    joined, rejected = _join_regions(regions, drawn, paths, read)
+    joined, rejected = join_regions(regions, drawn, paths, read)
     left_out += rejected
     if drawn_negative is DrawnNegative.LEAVE_OUT:
         left_out += _drop_drawn_negatives(read, rows, joined, table)
@@ -143,15 +100,6 @@ def build_cohort(
     return cohort, left_out
 
 
-def write_left_out(left_out: Sequence[LeftOut], path: Path) -> None:
-    """Write what was left out as CSV: file, row, reason."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "row", "reason"])
-    writer.writerows([one.file, one.row, one.reason] for one in left_out)
-    write_text(path, text.getvalue())
-
-
 def _check_kept_columns(mapping: ColumnMapping) -> None:
     for column in mapping.keep:
         if column in RADIOGRAPHS:
@@ -161,159 +109,8 @@ def _check_kept_columns(mapping: ColumnMapping) -> None:
             )
 
 
-def _unique_paths(images: Path) -> dict[str, Path]:
-    """Return the images by id, sorted by id."""
-    by_id: dict[str, Path] = {}
-    for path in image_files(images):
-        if path.stem in by_id:
-            raise RibsightError(
-                f"two images are named '{path.stem}': {by_id[path.stem]} and {path}; "
-                "rename one or give the folder of one"
-            )
-        by_id[path.stem] = path
-    if not by_id:
-        raise RibsightError(f"{images} holds no PNG, JPEG or TIFF image")
-    return dict(sorted(by_id.items()))
-
-
-def _find_id(name: str, paths: Mapping[str, Path]) -> str | None:
-    """Return the id that a table or annotation file means by `name`, with or without ending."""
-    last = PurePosixPath(name.replace("\\", "/"))
-    if last.name in paths:
-        return last.name
-    return last.stem if last.suffix.lower() in ENDINGS and last.stem in paths else None
-
-
-def _match_rows(table: DiagnosisTable, paths: Mapping[str, Path]) -> dict[str, DiagnosisRow]:
-    matched: dict[str, DiagnosisRow] = {}
-    for row in table.rows:
-        id_ = _find_id(row.image, paths)
-        if id_ is None:
-            continue
-        if id_ in matched:
-            raise RibsightError(
-                f"{table.path}: rows {matched[id_].row} and {row.row} are both about "
-                f"{paths[id_]}; keep one"
-            )
-        matched[id_] = row
-    if not matched:
-        raise RibsightError(
-            f"{table.path} is about other images: none of its {len(table.rows)} rows, such as "
-            f"'{table.rows[0].image}', names one of the {len(paths)} images"
-        )
-    return matched
-
-
-def _check_regions_match(
-    file: Path | None, drawn: CocoRegions | None, paths: Mapping[str, Path]
-) -> None:
-    if drawn is None or any(
-        image.regions and _find_id(name, paths) for name, image in drawn.images.items()
-    ):
-        return
-    names = [name for name, image in drawn.images.items() if image.regions]
-    if not names:
-        raise RibsightError(
-            f"{file} gives no region for these findings: {_first_reason(drawn)}; "
-            "build without --regions if none are drawn"
-        )
-    raise RibsightError(
-        f"{file} is about other images: none of the {len(names)} images with a region, such as "
-        f"'{names[0]}', is in the folder"
-    )
-
-
-def _first_reason(drawn: CocoRegions) -> str:
-    return drawn.rejected[0].reason if drawn.rejected else "it holds no annotation"
-
-
-def _read_images(
-    folder: Path,
-    paths: Mapping[str, Path],
-    truncated: Truncated,
-    processes: int,
-    *,
-    progress: bool,
-) -> tuple[dict[str, _ReadImage], list[LeftOut]]:
-    read: dict[str, _ReadImage] = {}
-    left_out: list[LeftOut] = []
-    bar = progress_bar(len(paths), "reading", progress=progress)
-    with bar, worker_pool(processes) as pool:
-        for one in map_ordered(partial(_read_image, folder=folder), list(paths.values()), pool):
-            bar.update()
-            if isinstance(one, LeftOut):
-                left_out.append(one)
-            elif one.is_incomplete and truncated is Truncated.LEAVE_OUT:
-                left_out.append(LeftOut(one.file, "", WARNING_SEPARATOR.join(one.warnings)))
-            else:
-                read[one.id] = one
-    if not read:
-        raise RibsightError(f"none of the {len(paths)} images can be used: {left_out[0].reason}")
-    return read, left_out
-
-
-def _read_image(path: Path, *, folder: Path) -> _ReadImage | LeftOut:
-    file = path.relative_to(folder).as_posix()
-    try:
-        radiograph = read_radiograph(path)
-    except UnreadableImageError as error:
-        return LeftOut(file, "", str(error))
-    height, width = radiograph.pixels.shape
-    return _ReadImage(
-        file=file,
-        width=width,
-        height=height,
-        bits=radiograph.bits,
-        sha256=file_sha256(path),
-        pixels_sha256=pixels_sha256(radiograph.pixels),
-        warnings=radiograph.warnings,
-    )
-
-
-def _join_regions(
-    file: Path | None,
-    drawn: CocoRegions | None,
-    paths: Mapping[str, Path],
-    read: Mapping[str, _ReadImage],
-) -> tuple[dict[str, list[Region]], list[LeftOut]]:
-    """Return the regions of each id, and those without a usable image."""
-    joined: defaultdict[str, list[Region]] = defaultdict(list)
-    if file is None or drawn is None:
-        return joined, []
-    left_out = [LeftOut(file.name, one.annotation, one.reason) for one in drawn.rejected]
-    for name, image in drawn.images.items():
-        id_ = _find_id(name, paths)
-        reason = _why_unusable(name, image, id_, read)
-        if reason or id_ is None:
-            left_out += [
-                LeftOut(file.name, region.source.removeprefix(f"{file.name}, "), reason)
-                for region in image.regions
-            ]
-        else:
-            joined[id_] += [replace(region, radiograph=id_) for region in image.regions]
-    return joined, left_out
-
-
-def _why_unusable(
-    name: str, image: CocoImage, id_: str | None, read: Mapping[str, _ReadImage]
-) -> str:
-    if id_ is None:
-        return f"no image named {name}"
-    if id_ not in read:
-        return f"the image {name} was left out"
-    stored = read[id_]
-    if (image.width, image.height) == (stored.width, stored.height):
-        return ""
-    swapped = (image.width, image.height) == (stored.height, stored.width)
-    return (
-        f"drawn on {name} of {image.width} x {image.height} pixels, but the image has "
-        f"{stored.width} x {stored.height}"
-        + (": width and height are swapped, so the region may lie elsewhere" if swapped else "")
-    )
-
-
 def _drop_drawn_negatives(
-    read: dict[str, _ReadImage],
+    read: dict[str, ReadImage],
     rows: Mapping[str, DiagnosisRow],
     regions: dict[str, list[Region]],
     table: DiagnosisTable,
@@ -331,7 +128,7 @@ def _drop_drawn_negatives(
 
 
 def _radiographs_table(
-    read: Mapping[str, _ReadImage],
+    read: Mapping[str, ReadImage],
     rows: Mapping[str, DiagnosisRow],
     mapping: ColumnMapping,
     blocks: int | None,
@@ -367,7 +164,7 @@ def _group(id_: str, row: DiagnosisRow | None, blocks: int | None) -> str:
 
 
 def _diagnoses_table(
-    read: Mapping[str, _ReadImage],
+    read: Mapping[str, ReadImage],
     rows: Mapping[str, DiagnosisRow],
     table: DiagnosisTable,
     regions: Mapping[str, Sequence[Region]],

@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-from ribsight.cohort.build import WARNING_SEPARATOR, Truncated
+from ribsight.cohort.join import WARNING_SEPARATOR, Truncated
 from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
 from ribsight.files import file_sha256
