@@ -16,6 +16,6 @@ ribsight cohort split "$out/cohort" --fractions 0.6,0.15,0.25 --seed 0 --reveal 
 ribsight cohort check "$out/cohort"
 ribsight train --cohort "$out/cohort" --recipe "$here/fracatlas.toml" --method supervised --out "$out/supervised"
 ribsight train --cohort "$out/cohort" --recipe "$here/fracatlas.toml" --method aals --stage1 "$out/supervised" \
-  --out "$out/aals"
+  --out "$out/aals_light"
 ribsight evaluate "$out/supervised" --cohort "$out/cohort" --split test
-ribsight evaluate "$out/aals" --cohort "$out/cohort" --split test --against "$out/supervised"
+ribsight evaluate "$out/aals_light" --cohort "$out/cohort" --split test --against "$out/supervised"
