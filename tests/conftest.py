@@ -16,7 +16,7 @@ from PIL import Image
 from ribsight.cohort.build import build_cohort
 from ribsight.cohort.tables import DIAGNOSES, RADIOGRAPHS, REGIONS, Cohort, save_cohort
 from ribsight.files import file_sha256
-from ribsight.radiographs.read import pixels_sha256, read_radiograph
+from ribsight.radiographs import pixels_sha256, read_radiograph
 from ribsight.records import ColumnMapping
 
 DATA = "RIBSIGHT_DATA"

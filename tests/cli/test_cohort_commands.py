@@ -213,3 +213,24 @@ def test_annotations_of_unknown_categories_are_listed(inputs: Any, build: Run) -
     done = build("--category", "fractured=fracture")
     assert done.returncode == 0
     assert "annotation 0: its category 'plate' stands for no finding" in done.stderr
+
+
+def test_readings_and_a_given_split(build: Run, tmp_path: Path) -> None:
+    assert build().returncode == 0
+    cohort = tmp_path / "cohort"
+    (tmp_path / "expert.csv").write_text("image_id,fracture\nimg000,0\nelsewhere,1\n")
+    done = ribsight("cohort", "readings", cohort, tmp_path / "expert.csv")
+    assert done.returncode == 0
+    assert "1 row about other images" in done.stdout
+    rows = [f"p{k},{'test' if k > 3 else 'train'}" for k in range(6)]
+    (tmp_path / "split.csv").write_text("\n".join(["patient_id,split", *rows]) + "\n")
+    done = ribsight("cohort", "split", cohort, "--given", tmp_path / "split.csv", "--reveal", 1)
+    assert done.returncode == 0
+    loaded = load_cohort(cohort)
+    assert loaded.states[loaded.ids.index("img000"), 0] == "negative"
+    assert loaded.radiographs.filter(pl.col("split") == "test")[
+        "patient"
+    ].unique().sort().to_list() == ["p4", "p5"]
+    both = ribsight("cohort", "split", cohort, "--given", "x.csv", "--group", "patient")
+    assert both.returncode == 2
+    assert "--given says who belongs where: leave out --group" in both.stderr

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ribsight.detector.marks import box_around, find_peaks, to_marks
 from ribsight.detector.settings import MarkSettings
+from ribsight.radiographs import Radiograph
 from ribsight.radiographs.preprocess import Affine, Preprocessing, preprocess
-from ribsight.radiographs.read import Radiograph
 
 SETTINGS = MarkSettings(minimum_score=0.1, separation=0.15)
 

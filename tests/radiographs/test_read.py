@@ -14,7 +14,7 @@ from ribsight.radiographs import (
     pixels_sha256,
     read_radiograph,
 )
-from ribsight.radiographs.read import TRUNCATED_ALL_ROWS
+from ribsight.radiographs.image_file import TRUNCATED_ALL_ROWS
 
 RAMP = np.arange(40 * 48, dtype=np.uint16).reshape(40, 48)
 SMALL = (RAMP % 256).astype(np.uint8)
@@ -141,8 +141,8 @@ def test_fracatlas_has_46_images_filled_after_truncation(fracatlas: Path) -> Non
     ("content", "sentence"),
     [
         (b"", "is empty"),
-        (b"hello", "is not a readable PNG, JPEG or TIFF image"),
-        (b"\xff\xd8\xff", "is not a readable PNG, JPEG or TIFF image"),
+        (b"hello", "is not a readable PNG, JPEG, TIFF or DICOM image"),
+        (b"\xff\xd8\xff", "is not a readable PNG, JPEG, TIFF or DICOM image"),
     ],
 )
 def test_what_is_no_image_is_refused_in_one_sentence(

@@ -1,4 +1,4 @@
-"""`ribsight cohort build | split | check`."""
+"""`ribsight cohort`: the group, and its shorter commands."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ribsight.cli.cohort_build_command import build
+from ribsight.cli.tables import counted, print_table
 from ribsight.errors import RibsightError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from ribsight.cohort.join import LeftOut
     from ribsight.cohort.tables import Cohort
 
 _FOLDER = click.Path(path_type=Path)
-_COLUMN_OPTIONS = "--image-column, --patient-column, --finding, --keep and --category"
 
 
 @click.group()
@@ -24,95 +22,7 @@ def cohort() -> None:
     """Join images, diagnoses and regions; split; check."""
 
 
-@cohort.command()
-@click.option("--images", type=_FOLDER, required=True, help="Folder of PNG or JPEG images.")
-@click.option("--diagnoses", type=_FOLDER, required=True, help="CSV, one row an image.")
-@click.option("--regions", type=_FOLDER, help="COCO instance JSON.")
-@click.option("--out", type=_FOLDER, required=True, help="Folder of the new cohort.")
-@click.option("--finding", "findings", multiple=True, metavar="NAME=COLUMN", help="Repeatable.")
-@click.option("--image-column", metavar="COLUMN", help="Names the image. [default: image]")
-@click.option("--patient-column", metavar="COLUMN")
-@click.option("--group-column", metavar="COLUMN", help="What a split keeps together.")
-@click.option("--group", metavar="blocks:N", help="Keep N consecutive ids together instead.")
-@click.option("--category", "categories", multiple=True, metavar="CATEGORY=NAME", help="Of COCO.")
-@click.option("--keep", default="", metavar="A,B", help="Further columns to keep.")
-@click.option("--columns", type=_FOLDER, metavar="TOML", help="Instead of the column options.")
-@click.option(
-    "--truncated",
-    type=click.Choice(["refuse", "use", "leave-out"]),
-    default="refuse",
-    show_default=True,
-    help="What to do with images that lack rows.",
-)
-@click.option(
-    "--drawn-negative",
-    type=click.Choice(["refuse", "positive", "leave-out"]),
-    default="refuse",
-    show_default=True,
-    help="What to do with a region on an image whose row says negative.",
-)
-@click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--force", is_flag=True, help="Replace the cohort at --out.")
-def build(
-    images: Path,
-    diagnoses: Path,
-    regions: Path | None,
-    out: Path,
-    findings: tuple[str, ...],
-    image_column: str | None,
-    patient_column: str | None,
-    group_column: str | None,
-    group: str | None,
-    categories: tuple[str, ...],
-    keep: str,
-    columns: Path | None,
-    truncated: str,
-    drawn_negative: str,
-    processes: int,
-    *,
-    force: bool,
-) -> None:
-    """Join images with their diagnoses and regions, as Parquet tables."""
-    from ribsight.cohort.build import DrawnNegative, build_cohort
-    from ribsight.cohort.columns import Columns, read_columns
-    from ribsight.cohort.join import Truncated, write_left_out
-    from ribsight.cohort.tables import save_cohort
-
-    given = any((findings, image_column, patient_column, group_column, categories, keep))
-    if columns is not None and given:
-        raise click.UsageError(f"--columns replaces {_COLUMN_OPTIONS}: give one or the other")
-    chosen = (
-        read_columns(columns)
-        if columns is not None
-        else Columns(
-            image=image_column or "image",
-            findings=_pairs(findings, "--finding"),
-            patient=patient_column,
-            group=group_column,
-            keep=[name.strip() for name in keep.split(",") if name.strip()],
-            categories=_pairs(categories, "--category"),
-        )
-    )
-    blocks = _blocks(group, group_column or chosen.group)
-    _prepare(out, force=force)
-    mapping = chosen.mapping()
-    category_findings = _category_findings(regions, chosen.categories, list(mapping.findings))
-    built, left_out = build_cohort(
-        images,
-        diagnoses,
-        regions,
-        mapping,
-        categories=category_findings,
-        blocks=blocks,
-        truncated=Truncated(truncated),
-        drawn_negative=DrawnNegative(drawn_negative),
-        processes=processes,
-    )
-    save_cohort(built, out)
-    write_left_out(left_out, out / "left_out.csv")
-    _say_what_is_missing(built, left_out, out / "left_out.csv")
-    _print_table(_finding_rows(built))
-    click.echo(f"{len(built.ids)} radiographs -> {out}")
+cohort.add_command(build)
 
 
 @cohort.command()
@@ -126,20 +36,58 @@ def build(
     metavar="COLUMN|blocks:N",
     help="What stays together. [default: what `cohort build` decided]",
 )
+@click.option(
+    "--given", type=_FOLDER, metavar="CSV",
+    help="Allot patients as its columns patient_id and split say, instead.",
+)  # fmt: skip
 @click.option("--reveal", "count", type=int, metavar="N", help="Regions of N positives to train.")
 @click.option("--reveal-seed", type=click.IntRange(min=0), default=0, show_default=True)
 def split(
-    folder: Path, fractions: str, seed: int, group: str | None, count: int | None, reveal_seed: int
+    folder: Path,
+    fractions: str,
+    seed: int,
+    group: str | None,
+    given: Path | None,
+    count: int | None,
+    reveal_seed: int,
 ) -> None:
     """Allot groups to train, val and test, stratified by finding."""
+    from ribsight.cohort.readings import apply_split
     from ribsight.cohort.split import reveal, split_cohort
     from ribsight.cohort.tables import load_cohort, save_cohort
 
+    if given is not None and group is not None:
+        raise click.UsageError("--given says who belongs where: leave out --group")
     shares = _fractions(fractions)
-    allotted = split_cohort(load_cohort(folder), shares, seed, group)
+    built = load_cohort(folder)
+    allotted = (
+        split_cohort(built, shares, seed, group) if given is None else apply_split(built, given)
+    )
     revealed = reveal(allotted, count, reveal_seed)
     save_cohort(revealed, folder)
-    _print_table(_split_rows(revealed))
+    print_table(_split_rows(revealed))
+
+
+@cohort.command()
+@click.argument("folder", metavar="COHORT", type=_FOLDER)
+@click.argument("table", metavar="READINGS", type=_FOLDER)
+@click.option("--image-column", default="image_id", show_default=True)
+def readings(folder: Path, table: Path, image_column: str) -> None:
+    """Let an expert's READINGS replace what the records say.
+
+    READINGS is a CSV, one row an image, with a column named like each finding it reads: 1, 0, -1
+    (uncertain) or blank (unknown). Held-out images deserve one: records are not the truth.
+    """
+    from ribsight.cohort.readings import apply_readings
+    from ribsight.cohort.tables import load_cohort, save_cohort
+    from ribsight.records import ColumnMapping, read_diagnosis_table
+
+    built = load_cohort(folder)
+    mapping = ColumnMapping(image_column, {name: name for name in built.findings})
+    changed, unknown = apply_readings(built, read_diagnosis_table(table, mapping))
+    save_cohort(changed, folder)
+    passed = f"; {counted(unknown, 'row')} about other images" if unknown else ""
+    click.echo(f"{table.name} -> {folder}{passed}")
 
 
 @cohort.command()
@@ -157,76 +105,11 @@ def check(ctx: click.Context, folder: Path, *, files: bool) -> None:
         click.echo(str(problem))
     errors = sum(one.severity == "error" for one in problems)
     click.echo(
-        f"{len(checked.ids)} radiographs: {_counted(errors, 'error')}, "
-        f"{_counted(len(problems) - errors, 'warning')}"
+        f"{len(checked.ids)} radiographs: {counted(errors, 'error')}, "
+        f"{counted(len(problems) - errors, 'warning')}"
     )
     if errors:
         ctx.exit(2)
-
-
-def _pairs(values: Iterable[str], option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for value in values:
-        name, equals, meaning = value.partition("=")
-        if not (name and equals and meaning):
-            raise RibsightError(f"{option} {value} is not of the form A=B")
-        if name in pairs:
-            raise RibsightError(f"{option} gives {name} twice")
-        pairs[name] = meaning
-    return pairs
-
-
-def _blocks(group: str | None, column: str | None) -> int | None:
-    from ribsight.cohort.grouping import parse_blocks
-
-    if group is None:
-        return None
-    if column is not None:
-        raise RibsightError("give either a group column or --group blocks:N, not both")
-    blocks = parse_blocks(group)
-    if blocks is None:
-        raise RibsightError(f"--group {group} is not blocks:N; name a column with --group-column")
-    return blocks
-
-
-def _prepare(out: Path, *, force: bool) -> None:
-    """Make the folder before the long work, so that a wrong path fails at once."""
-    is_cohort = (out / "cohort.toml").is_file()
-    if is_cohort and not force:
-        raise RibsightError(f"{out} is a cohort already: give another --out, or --force")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        is_empty = not any(out.iterdir())
-    except OSError as error:
-        raise RibsightError(f"cannot write to {out}: {error.strerror}") from error
-    if not is_empty and not is_cohort:
-        raise RibsightError(f"{out} is not empty and no cohort: give another --out")
-
-
-def _category_findings(
-    regions: Path | None, categories: Mapping[str, str], findings: Sequence[str]
-) -> dict[str, str]:
-    """Return the finding of each COCO category; one of each needs no option, and that is said."""
-    from ribsight.errors import nearest
-    from ribsight.regions import coco_categories
-
-    if regions is None:
-        return {}
-    for finding in categories.values():
-        if finding not in findings:
-            raise RibsightError(
-                f"--category names '{finding}', which is no --finding{nearest(finding, findings)}"
-            )
-    if categories:
-        return dict(categories)
-    names = coco_categories(regions)
-    if len(names) == len(findings) == 1:
-        click.echo(f"category '{names[0]}' of {regions.name} is {findings[0]}", err=True)
-        return {names[0]: findings[0]}
-    raise RibsightError(
-        f"say what the categories of {regions} mean with --category CATEGORY=NAME; "
-        f"it has: {', '.join(names) or 'none'}"
-    )
 
 
 def _fractions(text: str) -> tuple[float, float, float]:
@@ -235,37 +118,6 @@ def _fractions(text: str) -> tuple[float, float, float]:
     except ValueError:
         raise RibsightError(f"--fractions {text} is not three numbers like 0.6,0.15,0.25") from None
     return train, val, test
-
-
-def _say_what_is_missing(built: Cohort, left_out: Sequence[LeftOut], file: Path) -> None:
-    from ribsight.findings import DiagnosisState
-
-    if left_out:
-        click.echo(
-            f"left out: {_counted(len(left_out), 'item')}, see {file}; "
-            f"the first: {left_out[0].file} {left_out[0].row}: {left_out[0].reason}",
-            err=True,
-        )
-    unknown = int((built.states == DiagnosisState.UNKNOWN).all(axis=1).sum())
-    if unknown:
-        click.echo(f"{_counted(unknown, 'radiograph')} without any known diagnosis", err=True)
-    noted = int((built.radiographs["warnings"] != "").sum())
-    if noted:
-        click.echo(
-            f"{_counted(noted, 'radiograph')} with a warning: `ribsight cohort check` lists them",
-            err=True,
-        )
-
-
-def _finding_rows(built: Cohort) -> list[tuple[str | int, ...]]:
-    from ribsight.findings import DiagnosisState
-
-    rows: list[tuple[str | int, ...]] = [("finding", *DiagnosisState, "regions")]
-    for index, finding in enumerate(built.findings):
-        states = built.states[:, index]
-        counts = (int((states == state).sum()) for state in DiagnosisState)
-        rows.append((finding, *counts, int((built.regions["finding"] == finding).sum())))
-    return rows
 
 
 def _split_rows(cohort: Cohort) -> list[tuple[str | int, ...]]:
@@ -293,17 +145,3 @@ def _split_rows(cohort: Cohort) -> list[tuple[str | int, ...]]:
             ]
         rows.append(tuple(row))
     return rows
-
-
-def _print_table(rows: Sequence[Sequence[str | int]]) -> None:
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        first, *rest = (
-            f"{value!s:<{width}}" if column == 0 else f"{value!s:>{width}}"
-            for column, (value, width) in enumerate(zip(row, widths, strict=True))
-        )
-        click.echo("  ".join((first, *rest)))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -19,7 +19,7 @@ from ribsight.cohort.join import (
     read_images,
     unique_paths,
 )
-from ribsight.cohort.tables import DIAGNOSES, RADIOGRAPHS, REGIONS, Cohort
+from ribsight.cohort.tables import DIAGNOSES, HEADER_COLUMNS, RADIOGRAPHS, REGIONS, Cohort
 from ribsight.errors import RibsightError
 from ribsight.files import file_sha256
 from ribsight.findings import Acuity, DiagnosisState, Side
@@ -48,14 +48,16 @@ def build_cohort(
     blocks: int | None = None,
     truncated: Truncated = Truncated.REFUSE,
     drawn_negative: DrawnNegative = DrawnNegative.REFUSE,
+    keep_laterals: bool = False,
     processes: int = 1,
     progress: bool = True,
 ) -> tuple[Cohort, list[LeftOut]]:
     """Join what belongs together by file name, and list what could not be joined.
 
     An image without a row in the table has unknown diagnoses; a region on an image whose
-    diagnosis is unknown makes it positive. What a split keeps together is the patient, else the
-    mapping's group column, else the block of ids, else the image itself.
+    diagnosis is unknown makes it positive. What a split keeps together is the table's patient, else
+    the mapping's group column, else the block of ids, else the DICOM header's patient, else its
+    study, else the image itself. The header's patient is taken where no column holds the patient.
 
     Args:
         images: folder, searched with its subfolders.
@@ -66,6 +68,7 @@ def build_cohort(
         blocks: size of the blocks of ids that stay together.
         truncated: what to do with images that lack rows.
         drawn_negative: what to do with regions on images whose row says negative.
+        keep_laterals: keep the images that are known to be lateral views.
         processes: workers that read images.
         progress: show a progress bar.
 
@@ -79,7 +82,9 @@ def build_cohort(
     paths = unique_paths(images)
     rows = match_rows(table, paths)
     check_regions_match(regions, drawn, paths)
-    read, left_out = read_images(images, paths, truncated, processes, progress=progress)
+    read, left_out = read_images(
+        images, paths, truncated, processes, keep_laterals=keep_laterals, progress=progress
+    )
     left_out += [
         LeftOut(table.path.name, str(row.row), f"no image named {row.image}")
         for row in table.rows
@@ -102,7 +107,7 @@ def build_cohort(
 
 def _check_kept_columns(mapping: ColumnMapping) -> None:
     for column in mapping.keep:
-        if column in RADIOGRAPHS:
+        if column in RADIOGRAPHS or HEADER_COLUMNS.get(column, pl.String) != pl.String:
             raise RibsightError(
                 f"the column '{column}' cannot be kept: a cohort has a column of that name; "
                 "rename it in the table"
@@ -137,12 +142,15 @@ def _radiographs_table(
     for id_, image in read.items():
         row = rows.get(id_)
         kept = row.kept if row else dict.fromkeys(mapping.keep)
+        patient = row.patient if row else None
+        if mapping.patient is None:
+            patient = image.patient
         records.append(
             {
                 "radiograph": id_,
                 "file": image.file,
-                "patient": row.patient if row else None,
-                "group": _group(id_, row, blocks),
+                "patient": patient,
+                "group": _group(image, row, blocks, patient),
                 "split": None,
                 "width": image.width,
                 "height": image.height,
@@ -150,17 +158,24 @@ def _radiographs_table(
                 "sha256": image.sha256,
                 "pixels_sha256": image.pixels_sha256,
                 "warnings": WARNING_SEPARATOR.join(image.warnings),
+                "study": image.study,
+                "view": image.view,
+                "spacing_mm": image.spacing_mm,
                 **kept,
             }
         )
     kept_columns = dict.fromkeys(mapping.keep, pl.String)
-    return pl.DataFrame(records, schema={**RADIOGRAPHS, **kept_columns})
+    return pl.DataFrame(records, schema={**RADIOGRAPHS, **HEADER_COLUMNS, **kept_columns})
 
 
-def _group(id_: str, row: DiagnosisRow | None, blocks: int | None) -> str:
+def _group(
+    image: ReadImage, row: DiagnosisRow | None, blocks: int | None, patient: str | None
+) -> str:
     if row and (row.patient or row.group):
         return row.patient or row.group or ""
-    return f"image {id_}" if blocks is None else block_of(id_, blocks)
+    if blocks is not None:
+        return block_of(image.id, blocks)
+    return patient or (f"study {image.study}" if image.study else f"image {image.id}")
 
 
 def _diagnoses_table(

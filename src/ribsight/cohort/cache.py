@@ -24,7 +24,7 @@ from ribsight.cohort.workers import map_ordered, progress_bar, worker_pool
 from ribsight.errors import RibsightError
 from ribsight.files import atomic_path, file_sha256
 from ribsight.radiographs import Affine, Preprocessing, preprocess, read_radiograph
-from ribsight.radiographs.read import Pixels
+from ribsight.radiographs.radiograph import Pixels
 
 SHARD_IMAGES = 512
 

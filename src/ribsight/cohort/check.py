@@ -1,5 +1,6 @@
 """What is wrong with a cohort, where, and what to do about it."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +12,7 @@ from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
 from ribsight.files import file_sha256
 from ribsight.findings import DiagnosisState, Split
-from ribsight.radiographs.read import FILLED, TRUNCATED, TRUNCATED_ALL_ROWS
+from ribsight.radiographs.image_file import FILLED, TRUNCATED, TRUNCATED_ALL_ROWS
 
 OUTSIDE_TOLERANCE = 1.0
 """Stored pixels a region may reach over the image's edge: annotation tools round."""
@@ -56,6 +57,7 @@ def check_cohort(cohort: Cohort, *, files: bool = False) -> list[Problem]:
         *_outside(cohort),
         *_region_on_negative(cohort),
         *_incomplete_images(cohort),
+        *_notes(cohort),
         *_unlocated_positives(cohort),
         *(_changed_files(cohort) if files else ()),
     ]
@@ -219,6 +221,23 @@ def _incomplete_images(cohort: Cohort) -> Iterator[Problem]:
                 yield Problem(
                     "filled rows", "warning", file, what, "its pixels are used as they are"
                 )
+
+
+def _notes(cohort: Cohort) -> Iterator[Problem]:
+    """List what else was noticed while reading, once for all files that share it."""
+    files: defaultdict[str, list[str]] = defaultdict(list)
+    for file, warnings in cohort.radiographs.select("file", "warnings").rows():
+        for warning in filter(None, warnings.split(WARNING_SEPARATOR)):
+            if not warning.startswith((TRUNCATED, FILLED)):
+                files[warning].append(file)
+    for warning, named in sorted(files.items()):
+        yield Problem(
+            "noticed while reading",
+            "warning",
+            _listed(named),
+            warning,
+            "look whether that is meant",
+        )
 
 
 def _unlocated_positives(cohort: Cohort) -> Iterator[Problem]:

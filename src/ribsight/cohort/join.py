@@ -14,11 +14,13 @@ from ribsight.errors import RibsightError
 from ribsight.files import file_sha256, write_text
 from ribsight.radiographs import (
     UnreadableImageError,
+    View,
     image_files,
+    image_id,
     pixels_sha256,
     read_radiograph,
 )
-from ribsight.radiographs.read import ENDINGS, TRUNCATED, TRUNCATED_ALL_ROWS
+from ribsight.radiographs.image_file import TRUNCATED, TRUNCATED_ALL_ROWS
 from ribsight.records import DiagnosisRow, DiagnosisTable
 from ribsight.regions import CocoImage, CocoRegions, Region
 
@@ -46,7 +48,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ReadImage:
-    """One readable image: its path relative to the folder, and its columns of `RADIOGRAPHS`."""
+    """One readable image: its path relative to the folder, and its columns of `RADIOGRAPHS`.
+
+    `patient`, `study`, `view` and `spacing_mm` are what a DICOM header says, None if nothing.
+    """
 
     file: str
     width: int
@@ -55,11 +60,15 @@ class ReadImage:
     sha256: str
     pixels_sha256: str
     warnings: tuple[str, ...]
+    patient: str | None = None
+    study: str | None = None
+    view: View | None = None
+    spacing_mm: float | None = None
 
     @property
     def id(self) -> str:
         """The radiograph's id: the file's name without its ending."""
-        return PurePosixPath(self.file).stem
+        return image_id(PurePosixPath(self.file))
 
     @property
     def is_incomplete(self) -> bool:
@@ -80,14 +89,15 @@ def unique_paths(images: Path) -> dict[str, Path]:
     """Return the images by id, sorted by id."""
     by_id: dict[str, Path] = {}
     for path in image_files(images):
-        if path.stem in by_id:
+        id_ = image_id(path)
+        if id_ in by_id:
             raise RibsightError(
-                f"two images are named '{path.stem}': {by_id[path.stem]} and {path}; "
+                f"two images are named '{id_}': {by_id[id_]} and {path}; "
                 "rename one or give the folder of one"
             )
-        by_id[path.stem] = path
+        by_id[id_] = path
     if not by_id:
-        raise RibsightError(f"{images} holds no PNG, JPEG or TIFF image")
+        raise RibsightError(f"{images} holds no PNG, JPEG or TIFF image and no DICOM file")
     return dict(sorted(by_id.items()))
 
 
@@ -96,7 +106,8 @@ def find_id(name: str, paths: Mapping[str, Path]) -> str | None:
     last = PurePosixPath(name.replace("\\", "/"))
     if last.name in paths:
         return last.name
-    return last.stem if last.suffix.lower() in ENDINGS and last.stem in paths else None
+    id_ = image_id(last)
+    return id_ if id_ in paths else None
 
 
 def match_rows(table: DiagnosisTable, paths: Mapping[str, Path]) -> dict[str, DiagnosisRow]:
@@ -158,6 +169,7 @@ def read_images(
     truncated: Truncated,
     processes: int,
     *,
+    keep_laterals: bool,
     progress: bool,
 ) -> tuple[dict[str, ReadImage], list[LeftOut]]:
     """Read every image; return the usable ones by id, and the others with their reasons.
@@ -175,6 +187,8 @@ def read_images(
                 left_out.append(one)
             elif one.is_incomplete and truncated is Truncated.LEAVE_OUT:
                 left_out.append(LeftOut(one.file, "", WARNING_SEPARATOR.join(one.warnings)))
+            elif one.view is View.LATERAL and not keep_laterals:
+                left_out.append(LeftOut(one.file, "", "lateral view"))
             else:
                 read[one.id] = one
     if not read:
@@ -189,6 +203,7 @@ def _read_image(path: Path, *, folder: Path) -> ReadImage | LeftOut:
     except UnreadableImageError as error:
         return LeftOut(file, "", str(error))
     height, width = radiograph.pixels.shape
+    spacing = radiograph.pixel_spacing
     return ReadImage(
         file=file,
         width=width,
@@ -197,6 +212,10 @@ def _read_image(path: Path, *, folder: Path) -> ReadImage | LeftOut:
         sha256=file_sha256(path),
         pixels_sha256=pixels_sha256(radiograph.pixels),
         warnings=radiograph.warnings,
+        patient=radiograph.identifiers.patient_id,
+        study=radiograph.identifiers.study_uid,
+        view=radiograph.view,
+        spacing_mm=sum(spacing) / 2 if spacing else None,
     )
 
 

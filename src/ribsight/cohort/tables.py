@@ -33,6 +33,14 @@ RADIOGRAPHS = pl.Schema(
         "warnings": pl.String,  # what was noticed while reading; empty if nothing
     }
 )
+HEADER_COLUMNS = pl.Schema(
+    {
+        "study": pl.String,  # StudyInstanceUID
+        "view": pl.String,  # pa, ap, frontal, oblique, lateral
+        "spacing_mm": pl.Float64,  # between the centres of neighbouring stored pixels
+    }
+)
+"""What DICOM headers know of a radiograph, null where they do not; after those of `RADIOGRAPHS`."""
 DIAGNOSES = pl.Schema(
     {
         "radiograph": pl.String,
@@ -64,7 +72,8 @@ class Cohort:
     Attributes:
         images: folder that `radiographs.file` is relative to.
         findings: names of the findings, in the order of every array's K axis.
-        radiographs: schema `RADIOGRAPHS`, then any further columns kept from the user's table.
+        radiographs: schema `RADIOGRAPHS`, then `HEADER_COLUMNS` if it was built or loaded, then any
+            further columns kept from the user's table; one of a header's names replaces that.
         diagnoses: schema `DIAGNOSES`; one row per (radiograph, finding).
         regions: schema `REGIONS`.
         provenance: how it was made: a flat table of strings and numbers for `cohort.toml`.
@@ -183,6 +192,7 @@ def load_cohort(folder: Path) -> Cohort:
     except tomllib.TOMLDecodeError as error:
         raise RibsightError(f"{folder / 'cohort.toml'} is not valid TOML: {error}") from error
     tables = {name: _read_table(folder / f"{name}.parquet", TABLES[name]) for name in TABLES}
+    tables["radiographs"] = _with_header_columns(tables["radiographs"])
     return Cohort(
         images=Path(description["images"]),
         findings=tuple(description["findings"]),
@@ -210,6 +220,16 @@ def _read_table(path: Path, schema: pl.Schema) -> pl.DataFrame:
                 f"{path} has no column '{name}' of type {kind}: it was not written by this version"
             )
     return table
+
+
+def _with_header_columns(radiographs: pl.DataFrame) -> pl.DataFrame:
+    """Add, as null, the columns that cohorts built by earlier versions lack."""
+    missing = {
+        name: pl.lit(None, dtype=kind)
+        for name, kind in HEADER_COLUMNS.items()
+        if name not in radiographs.columns
+    }
+    return radiographs.with_columns(**missing)
 
 
 def _region(row: dict[str, object]) -> Region:

@@ -11,7 +11,8 @@ from ribsight.detector.maps import NetworkImage, StoredImage, batches
 from ribsight.errors import RibsightError
 from ribsight.evaluation.predictions import FailedImage, ImagePrediction, Predictions
 from ribsight.radiographs.preprocess import preprocess
-from ribsight.radiographs.read import Radiograph, image_files, read_radiograph
+from ribsight.radiographs.radiograph import Radiograph, View
+from ribsight.radiographs.read import image_files, image_id, read_radiograph
 
 _BATCH = 4
 
@@ -21,7 +22,8 @@ def predict_files(
 ) -> Predictions:
     """Run a detector on image files and on all images in folders.
 
-    An image's id is its file name without ending, or its path where names repeat.
+    An image's id is its file name without ending, or its path where names repeat. An image that
+    its file calls a lateral view is not scored but listed with that reason.
 
     Args:
         detector: a loaded detector.
@@ -41,9 +43,14 @@ def predict_files(
         readable: list[tuple[int, Radiograph]] = []
         for index in part:
             try:
-                readable.append((index, read_radiograph(files[index])))
+                radiograph = read_radiograph(files[index])
             except RibsightError as error:
                 failed.append(FailedImage(str(files[index]), str(error)))
+                continue
+            if radiograph.view is View.LATERAL:
+                failed.append(FailedImage(str(files[index]), f"{files[index]} is a lateral view"))
+                continue
+            readable.append((index, radiograph))
         images += _predict(detector, readable, files, ids)
         bar.update(len(part))
     bar.close()
@@ -91,7 +98,9 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = image_files(path)
             if not inside:
-                raise RibsightError(f"the folder {path} holds no PNG or JPEG image")
+                raise RibsightError(
+                    f"the folder {path} holds no PNG or JPEG image and no DICOM file"
+                )
             files += inside
         elif path.is_file():
             files.append(path)
@@ -101,5 +110,5 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _ids(files: list[Path]) -> list[str]:
-    count = Counter(path.stem for path in files)
-    return [path.stem if count[path.stem] == 1 else str(path) for path in files]
+    count = Counter(map(image_id, files))
+    return [image_id(path) if count[image_id(path)] == 1 else str(path) for path in files]

@@ -1,20 +1,28 @@
-"""Image files -> stored pixels with what was noticed, and stored pixels -> network pixels."""
+"""Image files -> pixels with what was noticed, and those -> network pixels."""
 
 from ribsight.radiographs.preprocess import Affine, Preprocessing, preprocess
-from ribsight.radiographs.read import (
+from ribsight.radiographs.radiograph import (
+    Identifiers,
+    Pixels,
+    Provenance,
     Radiograph,
     UnreadableImageError,
-    image_files,
+    View,
     pixels_sha256,
-    read_radiograph,
 )
+from ribsight.radiographs.read import image_files, image_id, read_radiograph
 
 __all__ = [
     "Affine",
+    "Identifiers",
+    "Pixels",
     "Preprocessing",
+    "Provenance",
     "Radiograph",
     "UnreadableImageError",
+    "View",
     "image_files",
+    "image_id",
     "pixels_sha256",
     "preprocess",
     "read_radiograph",

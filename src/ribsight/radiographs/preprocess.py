@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.errors import RibsightError
-from ribsight.radiographs.read import Pixels, Radiograph
+from ribsight.radiographs.radiograph import Pixels, Radiograph
 
 _WINDOW_PERCENT = (0.1, 99.9)
 _BORDER_SHARE = 0.05

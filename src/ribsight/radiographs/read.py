@@ -1,96 +1,42 @@
-"""One image file -> its stored pixels, with what was noticed on the way."""
+"""One image file of any kind -> a radiograph, and the image files below a folder."""
 
-import hashlib
-import io
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from pathlib import Path, PurePath
 
 from ribsight.errors import RibsightError
+from ribsight.radiographs.dicom import is_dicom, read_dicom, starts_as_dicom
+from ribsight.radiographs.image_file import read_image_file
+from ribsight.radiographs.radiograph import Radiograph, UnreadableImageError
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
-"""(H, W) stored samples of one greyscale image."""
-
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
-MIN_SIDE = 32
-MAX_PIXELS = 80_000_000
-
-TRUNCATED = "truncated file"
-TRUNCATED_ALL_ROWS = f"{TRUNCATED}: all rows decoded"
-FILLED = "filled rows"
-
-_FORMATS = ("PNG", "JPEG", "TIFF")
-_GREY_16 = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
-_JPEG_SCAN = b"\xff\xda"
-_JPEG_END = b"\xff\xd9"
-# What a JPEG decoder leaves where the data ended: blocks of 8 x 8 without coefficients.
-_JPEG_FILL = 128
-_JPEG_BLOCK = 8
-
-
-class UnreadableImageError(RibsightError):
-    """A file that gives no usable pixels: corrupt, empty, no image, far too large or too small."""
-
-
-@dataclass(frozen=True, eq=False)
-class Radiograph:
-    """The pixels of one image as they are stored: no window, no rotation, no inversion.
-
-    Attributes:
-        pixels: (H, W) uint8 or uint16.
-        bits: 8 or 16, of the stored samples.
-        warnings: what was noticed while reading, one sentence each.
-    """
-
-    pixels: Pixels
-    bits: int
-    warnings: tuple[str, ...] = ()
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom"})
+MAX_BYTES = 1_000_000_000
+# The table of contents of a medium: DICOM, but no image.
+_DIRECTORY = "DICOMDIR"
 
 
 def read_radiograph(path: Path) -> Radiograph:
-    """Decode a PNG, JPEG or TIFF image of 8 or 16 bits.
+    """Read a DICOM, PNG, JPEG or TIFF file, told apart by content, whatever its name.
 
-    Colour becomes luminance (ITU-R 601), transparency is ignored, and an EXIF orientation is not
-    applied, because regions are drawn on the stored pixels; each is noted in `warnings`. A
-    truncated JPEG is decoded as far as it goes and says how many rows are missing.
+    See `read_image_file` and `read_dicom` for what becomes of the pixels of each kind.
 
     Raises:
-        UnreadableImageError: no such file, no image, corrupt, or of an impossible size.
+        UnreadableImageError: no such file, no image, corrupt, not a radiograph, or of an
+            impossible size.
     """
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnreadableImageError(f"{path} has more than {MAX_BYTES // 1_000_000} MB")
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableImageError(f"cannot read {path}: {error.strerror}") from error
     if not content:
         raise UnreadableImageError(f"{path} is empty: get the file again")
-    truncated = _is_truncated_jpeg(content)
-    # With an end marker libjpeg decodes what is there; Pillow's own switch for this is a global.
-    image = _open(path, content + _JPEG_END if truncated else content)
-    try:
-        warnings = _orientation_warnings(image)
-        image.load()
-        pixels, colour_warnings = _grey(image)
-    except Exception as error:  # decoders raise nearly anything on damaged bytes
-        raise UnreadableImageError(f"cannot decode {path}: {error}") from error
-    warnings += colour_warnings
-    if image.format == "JPEG":
-        progressive = bool(image.info.get("progressive"))
-        warnings += _jpeg_warnings(path, pixels, truncated=truncated, progressive=progressive)
-    return Radiograph(pixels, bits=8 * pixels.dtype.itemsize, warnings=warnings)
-
-
-def pixels_sha256(pixels: Pixels) -> str:
-    """Return the SHA-256 of type, shape and samples of (H, W) pixels, in hexadecimal."""
-    digest = hashlib.sha256(f"{pixels.dtype.name} {pixels.shape}".encode())
-    digest.update(np.ascontiguousarray(pixels).astype(pixels.dtype.newbyteorder("<")).tobytes())
-    return digest.hexdigest()
+    return read_dicom(path, content) if is_dicom(content) else read_image_file(path, content)
 
 
 def image_files(folder: Path) -> list[Path]:
     """Return the image files below `folder`, sorted, without hidden files and folders.
+
+    A file whose ending is none of `ENDINGS` is an image if it starts as DICOM does.
 
     Raises:
         RibsightError: `folder` is not a folder.
@@ -100,95 +46,13 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.name != _DIRECTORY
         and path.is_file()
+        and (path.suffix.lower() in ENDINGS or starts_as_dicom(path))
     )
 
 
-def filled_rows(pixels: Pixels, columns: int) -> int:
-    """Count the bottom rows whose last `columns` pixels are what a decoder leaves without data."""
-    is_fill = (pixels[:, -columns:] == _JPEG_FILL).all(axis=1)
-    return len(is_fill) if is_fill.all() else int(np.argmin(is_fill[::-1]))
-
-
-def _is_truncated_jpeg(content: bytes) -> bool:
-    # Inside a scan every byte ff is followed by 00 or a restart, so a marker is never picture.
-    return content.startswith(b"\xff\xd8") and (
-        content.find(_JPEG_END, max(content.rfind(_JPEG_SCAN), 0)) < 0
-    )
-
-
-def _open(path: Path, content: bytes) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
-    except Image.DecompressionBombError as error:
-        raise UnreadableImageError(
-            f"{path} claims to have more than {MAX_PIXELS // 1_000_000} megapixels"
-        ) from error
-    except Exception as error:  # decoders raise nearly anything on damaged bytes
-        raise UnreadableImageError(f"{path} is not a readable PNG, JPEG or TIFF image") from error
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise UnreadableImageError(
-            f"{path} claims {width} x {height} pixels, "
-            f"more than {MAX_PIXELS // 1_000_000} megapixels"
-        )
-    if min(width, height) < MIN_SIDE:
-        raise UnreadableImageError(
-            f"{path} has {width} x {height} pixels: "
-            f"a radiograph has at least {MIN_SIDE} on each side"
-        )
-    return image
-
-
-def _orientation_warnings(image: Image.Image) -> tuple[str, ...]:
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if orientation == 1:
-        return ()
-    return (f"EXIF orientation {orientation} is not applied: pixels are used as stored",)
-
-
-def _grey(image: Image.Image) -> tuple[Pixels, tuple[str, ...]]:
-    if image.mode in ("L", "1"):
-        return np.asarray(image.convert("L"), dtype=np.uint8), ()
-    if image.mode in _GREY_16:
-        samples = np.asarray(image)
-        if samples.min() < 0 or samples.max() > np.iinfo(np.uint16).max:
-            raise ValueError("samples do not fit in 16 bits")
-        return samples.astype(np.uint16), ()
-    if image.mode == "F":
-        raise ValueError("floating-point samples are not supported")
-    warnings: tuple[str, ...] = ()
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if np.asarray(image.getchannel("A")).min() < np.iinfo(np.uint8).max:
-            warnings += ("transparency is ignored",)
-    colour = image.convert("RGB")
-    channels = np.asarray(colour)
-    if (channels != channels[..., :1]).any():
-        warnings += ("colour became luminance",)
-    return np.asarray(colour.convert("L"), dtype=np.uint8), warnings
-
-
-def _jpeg_warnings(
-    path: Path, pixels: Pixels, *, truncated: bool, progressive: bool
-) -> tuple[str, ...]:
-    rows = len(pixels)
-    if not truncated:
-        filled = filled_rows(pixels, 2 * _JPEG_BLOCK)
-        # Data end between rows of blocks; a grey border painted on purpose rarely does.
-        if filled == 0 or (rows - filled) % _JPEG_BLOCK:
-            return ()
-        return (
-            f"{FILLED}: the last {filled} of {rows} rows end in constant grey {_JPEG_FILL}, as if "
-            "the file had been truncated and saved again",
-        )
-    if progressive:
-        return (f"{TRUNCATED}: detail is missing (progressive JPEG)",)
-    missing = filled_rows(pixels, _JPEG_BLOCK // 2)
-    if missing == rows:
-        raise UnreadableImageError(f"{path} is truncated before its first row: get the file again")
-    if missing == 0:
-        return (TRUNCATED_ALL_ROWS,)
-    return (f"{TRUNCATED}: last {missing} of {rows} rows are missing",)
+def image_id(file: PurePath) -> str:
+    """Return a file's name without the ending of an image: a UID keeps its last number."""
+    return file.stem if file.suffix.lower() in ENDINGS else file.name
