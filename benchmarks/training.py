@@ -1,6 +1,6 @@
 """What the care in the training step is worth: each variant against the plain one, in one run.
 
-    python benchmarks/training.py [--size 256] [--batch 12] [--steps 4]
+    python benchmarks/training.py [--size 256] [--batch 12] [--steps 4] [--crop 160] [--of 512]
 
 Variants run in processes of their own, one after the other: how the C library treats freed memory
 can be set only once per process.
@@ -22,9 +22,49 @@ VARIANTS = {
     },
 }  # fmt: skip
 
+_CAREFUL = {"channels_last": True, "keep_memory": True, "frozen_levels": 2}
+CROPS = {
+    "whole images": {**_CAREFUL},
+    "whole, a teacher's pass on a quarter": {**_CAREFUL, "looks": 4},
+    "crops": {**_CAREFUL, "crops": True},
+    "crops, a look for every fourth": {**_CAREFUL, "crops": True, "looks": 4},
+    "crops, a look for every eighth": {**_CAREFUL, "crops": True, "looks": 8},
+}
 
-def measure(options: dict[str, int], size: int, batch: int, steps: int) -> float:
-    """Return milliseconds per image of the fastest of some steps."""
+
+def measure_views(crop: int, size: int, count: int) -> float:
+    """Return milliseconds to make one student's view: of the whole image, or a crop of it."""
+    import numpy as np
+
+    from ribsight.detector.maps import to_unit_interval
+    from ribsight.distillation.augment import centred_on, draw_geometry, perturb, warp
+    from ribsight.distillation.recipe import AugmentationSettings
+
+    settings = AugmentationSettings()
+    image = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
+    fastest = float("inf")
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+        start = time.perf_counter()
+        matrix = draw_geometry(settings, crop, random)
+        if crop != size:
+            matrix = centred_on(np.full(2, size / 2), matrix, crop)
+        perturb(to_unit_interval(warp(image, matrix, crop)), settings, random)
+        fastest = min(fastest, time.perf_counter() - start)
+    return 1000 * fastest
+
+
+def measure(options: dict[str, int], size: int, batch: int, steps: int, of: int) -> float:
+    """Return milliseconds per view of the fastest of some steps.
+
+    Args:
+        options: of the variant.
+        size: side of the views.
+        batch: views in a step.
+        steps: how often to measure.
+        of: side of the whole images that the teacher looks at, once for `options["looks"]` views.
+
+    """
     import torch
 
     from ribsight.detector.memory import keep_freed_memory
@@ -41,14 +81,16 @@ def measure(options: dict[str, int], size: int, batch: int, steps: int) -> float
         network = network.to(memory_format=torch.channels_last)
     network.train()
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=1e-4)
-    teacher = Teacher(network, TeacherSettings()) if options.get("teacher") else None
-    images = torch.rand(batch, 1, size, size)
+    shown = batch // options["looks"] if "looks" in options else batch // 3
+    has_teacher = "looks" in options or options.get("teacher")
+    teacher = Teacher(network, TeacherSettings()) if has_teacher else None
+    images, looks = torch.rand(batch, 1, size, size), torch.rand(shown, 1, of, of)
     fastest = float("inf")
     for _ in range(steps):
         start = time.perf_counter()
         loss = torch.nn.functional.softplus(network(images)).mean()
         if teacher is not None:
-            loss = loss + teacher.logits(images[: batch // 3]).mean() * 0
+            loss = loss + teacher.logits(looks).mean() * 0
         torch.autograd.backward(loss)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -63,20 +105,43 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--crop", type=int, default=160)
+    parser.add_argument("--of", type=int, default=512)
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.variant:
-        print(measure(json.loads(given.variant), given.size, given.batch, given.steps))
+        options = json.loads(given.variant)
+        print(measure(options, given.size, given.batch, given.steps, given.of))
         return
-    plain = None
     print(f"one training step of lite0 FPN, {given.batch} images of {given.size} x {given.size}")
-    for name, options in VARIANTS.items():
-        sizes = [f"--{key}={getattr(given, key)}" for key in ("size", "batch", "steps")]
+    table(VARIANTS, given, given.batch, "plain", of=given.size)
+    print(
+        f"\none step of 16 views: crops of {given.crop} against whole images of {given.of} pixels"
+    )
+    table(CROPS, given, 16, "whole", of=given.of)
+    whole, crop = (measure_views(side, given.of, 40) for side in (given.of, given.crop))
+    print(f"{'making a whole view':38} {whole:7.2f} ms")
+    print(f"{'making a crop':38} {crop:7.2f} ms        {whole / crop:5.2f} x whole")
+
+
+def table(
+    variants: dict[str, dict[str, int]],
+    given: argparse.Namespace,
+    batch: int,
+    against: str,
+    *,
+    of: int,
+) -> None:
+    """Measure variants, each in a process of its own, against the first."""
+    first = None
+    for name, options in variants.items():
+        size = given.crop if options.get("crops") else of
+        sizes = [f"--size={size}", f"--batch={batch}", f"--steps={given.steps}", f"--of={of}"]
         command = [sys.executable, __file__, "--variant", json.dumps(options), *sizes]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         took = float(done.stdout)
-        plain = plain or took
-        print(f"{name:32} {took:7.1f} ms/image   {plain / took:5.2f} x plain", flush=True)
+        first = first or took
+        print(f"{name:38} {took:7.1f} ms/view   {first / took:5.2f} x {against}", flush=True)
 
 
 if __name__ == "__main__":

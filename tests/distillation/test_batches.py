@@ -8,9 +8,10 @@ import torch
 
 from ribsight.cohort.cache import fill_cache
 from ribsight.cohort.tables import Cohort, load_cohort
-from ribsight.distillation.batches import StepDataset, TrainingData, training_data
+from ribsight.distillation.batches import StepDataset
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.sampling import pools_of
+from ribsight.distillation.training_data import TrainingData, training_data
 from ribsight.findings import Split, Supervision
 from ribsight.radiographs.preprocess import Preprocessing
 

@@ -42,6 +42,20 @@ def test_stage_1_has_no_teacher() -> None:
         load_recipe(RECIPES / "test.toml", {"stage1.batch": batch})
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crops.size": 40}, "multiple of 32"),
+        ({"crops.size": 96}, r"crops\.size = 96 is larger than images\.size = 64"),
+        ({"crops.size": 32, "method": "multiple_instance"}, "need not hold the lesion"),
+        ({"crops.size": 32, "crops.per_positive": 3}, r"= 2 is not a multiple of .* = 3"),
+    ],
+)
+def test_crops_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(RibsightError, match=message):
+        load_recipe(RECIPES / "test.toml", changes)
+
+
 def test_a_missing_file_and_bad_toml_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(RibsightError, match="cannot read"):
         load_recipe(tmp_path / "none.toml")

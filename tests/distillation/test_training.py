@@ -10,16 +10,26 @@ from typing import Any
 import pytest
 import torch
 
+from ribsight.cohort.tables import load_cohort
 from ribsight.detector.model_file import load_model
 from ribsight.detector.network import DetectorNetwork
 from ribsight.distillation import loop as loop_module
 from ribsight.distillation import objective as objective_module
 from ribsight.distillation.checkpoint import Position, load_checkpoint
 from ribsight.distillation.loop import LoopOptions, NonFiniteLossError
-from ribsight.distillation.recipe import METHODS, MethodName, Recipe
+from ribsight.distillation.recipe import (
+    METHODS,
+    CropSettings,
+    MethodName,
+    Recipe,
+    ValidationSettings,
+    load_recipe,
+)
 from ribsight.distillation.run_folder import RunFolder, read_metrics
 from ribsight.distillation.train import Machine, resume, train
+from ribsight.distillation.validation import drawn_subset
 from ribsight.errors import RibsightError
+from ribsight.findings import Split
 
 CPU = Machine(accelerator="cpu")
 QUIET = LoopOptions(progress=False)
@@ -27,6 +37,22 @@ QUIET = LoopOptions(progress=False)
 
 def with_method(recipe: Recipe, method: MethodName) -> Recipe:
     return recipe.model_copy(update={"method": method})
+
+
+def on_crops() -> Recipe:
+    """Crops of 64 out of 96 pixels, two of each record-positive, frozen statistics.
+
+    On 32 pixels the coarsest level has one cell, which group norm makes constant: its gradients
+    are rounding, and AdamW makes steps of them.
+    """
+    recipe = load_recipe(Path(__file__).parents[2] / "recipes" / "test.toml")
+    return recipe.model_copy(
+        update={
+            "detector": recipe.detector.model_copy(update={"batch_norm": "frozen"}),
+            "images": recipe.images.model_copy(update={"size": 96}),
+            "crops": CropSettings(size=64, per_positive=2),
+        }
+    )
 
 
 def state_of(run: Path) -> dict[str, torch.Tensor]:
@@ -57,8 +83,6 @@ def assert_same_state(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tenso
 
 @pytest.fixture(scope="module")
 def whole_run(trainable: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from ribsight.distillation.recipe import load_recipe
-
     path = Path(__file__).parents[2] / "recipes" / "test.toml"
     run = tmp_path_factory.mktemp("whole") / "run"
     assert train(load_recipe(path), trainable, run, machine=CPU, options=QUIET)
@@ -131,6 +155,96 @@ def test_every_method_runs_and_says_what_it_did(
     assert {one["which"] for one in validated} == {"student", "teacher"}
     assert 0 <= validated[-1]["auroc"]["fracture"] <= 1
     assert load_model(run / "model")[1].training["method"] == method
+
+
+@pytest.fixture(scope="module")
+def crops_run(trainable: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("crops") / "run"
+    assert train(on_crops(), trainable, run, machine=CPU, options=QUIET)
+    return run
+
+
+@pytest.mark.parametrize("stop_at", [Position(1, 5), Position(2, 5)])
+def test_on_crops_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    trainable: Path, crops_run: Path, tmp_path: Path, stop_at: Position
+) -> None:
+    run = tmp_path / "run"
+    options = replace(QUIET, stop_at=stop_at)
+    assert not train(on_crops(), trainable, run, machine=CPU, options=options)
+    assert resume(run, machine=CPU, options=QUIET)
+    assert_same_state(state_of(run), state_of(crops_run))
+
+
+def test_on_crops_workers_change_nothing(trainable: Path, crops_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(on_crops(), trainable, run, machine=CPU, options=replace(QUIET, workers=2))
+    assert_same_state(state_of(run), state_of(crops_run))
+
+
+def test_on_crops_two_processes_equal_one_up_to_rounding(
+    trainable: Path, crops_run: Path, tmp_path: Path
+) -> None:
+    train(on_crops(), trainable, tmp_path / "two", machine=replace(CPU, devices=2), options=QUIET)
+    one, two = state_of(crops_run), state_of(tmp_path / "two")
+    for name in one:
+        if not name.startswith("optimiser"):
+            torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=2e-5, msg=name)
+    losses = [
+        [one["loss_known"] for one in trainings(run)] for run in (crops_run, tmp_path / "two")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["supervised", "distillation"])
+def test_on_crops_other_methods_take_over_stage_1(
+    trainable: Path, crops_run: Path, tmp_path: Path, method: MethodName
+) -> None:
+    run = tmp_path / "run"
+    changed = with_method(on_crops(), method)
+    assert train(changed, trainable, run, machine=CPU, options=QUIET, stage1_from=crops_run)
+    last = trainings(run)[-1]
+    assert (last["loss_positive"] > 0) == (method == "distillation")
+    assert (last["target_area"] != {}) == (method == "distillation")
+
+
+def test_another_size_of_crops_is_another_stage_1(
+    trainable: Path, crops_run: Path, tmp_path: Path
+) -> None:
+    whole = on_crops().model_copy(update={"crops": CropSettings()})
+    with pytest.raises(RibsightError, match="crops differ"):
+        train(whole, trainable, tmp_path / "run", machine=CPU, options=QUIET, stage1_from=crops_run)
+
+
+def test_training_on_crops_learns_the_strokes(trainable: Path, tmp_path: Path) -> None:
+    longer = on_crops().stage1.model_copy(update={"steps": 60, "learning_rate": 1e-2})
+    changed = on_crops().model_copy(update={"stage1": longer, "method": "supervised"})
+    train(changed, trainable, tmp_path / "run", machine=CPU, options=QUIET)
+    losses = [one["loss_known"] for one in trainings(tmp_path / "run")]
+    assert losses[5] < losses[0] / 2
+
+
+def test_validation_on_a_subset_says_so(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    assert {one["images"] for one in validations(whole_run)} == {12}
+    run = tmp_path / "run"
+    changed = recipe.model_copy(update={"validation": ValidationSettings(images=6)})
+    train(changed, trainable, run, machine=CPU, options=QUIET, stage1_from=whole_run)
+    assert {one["images"] for one in validations(run)} == {6}
+    assert_same_state(state_of(run), state_of(whole_run))
+
+
+def test_the_subset_is_half_positive_and_drawn_by_the_seed(trainable: Path) -> None:
+    held = load_cohort(trainable).select(Split.VAL)  # 8 positive, 4 negative
+    subset = drawn_subset(held, 6, seed=1)
+    assert len(subset.ids) == 6
+    assert (subset.states == "positive").sum() == 3
+    assert set(subset.diagnoses["radiograph"]) == set(subset.ids)
+    assert set(subset.regions["radiograph"]) <= set(subset.ids)
+    assert subset.ids == drawn_subset(held, 6, seed=1).ids
+    assert subset.ids != drawn_subset(held, 6, seed=2).ids
+    assert (drawn_subset(held, 10, seed=1).states == "positive").sum() == 6
+    assert drawn_subset(held, 0, seed=1) is held
 
 
 def test_taking_over_stage_1_equals_training_it(

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from ribsight.errors import RibsightError
 from ribsight.radiographs import Preprocessing, Radiograph, preprocess
+from ribsight.radiographs.preprocess import equalised
 
 
 def radiograph(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Radiograph:
@@ -89,3 +90,29 @@ def test_the_key_names_everything_that_decides_the_pixels() -> None:
 def test_an_impossible_preprocessing_is_refused(size: int, bits: int) -> None:
     with pytest.raises(RibsightError):
         Preprocessing(size, bits)
+
+
+def test_local_contrast_evens_out_what_a_shadow_weakens() -> None:
+    random = np.random.default_rng(0)
+    texture = random.normal(0, 0.1, (256, 256)).astype(np.float32)
+    shadow = np.where(np.arange(256) > 128, 0.25, 1.0).astype(np.float32)
+    flat = equalised(0.4 + texture * shadow, 8)
+    bright, dark = flat[:, 20:100].std(), flat[:, 160:240].std()
+    assert 0.5 < dark / bright < 1.05
+    assert flat.min() >= 0
+    assert flat.max() <= 1
+    assert flat.mean() == pytest.approx(0.5, abs=0.02)
+    assert Preprocessing(320, local_contrast=8).key == "v1-320-8-c8"
+    with pytest.raises(RibsightError, match="-1 pixels"):
+        Preprocessing(320, local_contrast=-1)
+
+
+def test_local_contrast_of_nothing_is_the_middle_grey() -> None:
+    assert np.allclose(equalised(np.full((64, 64), 0.3, np.float32), 6), 0.5)
+
+
+def test_padding_stays_black_behind_local_contrast() -> None:
+    pixels = np.random.default_rng(0).integers(0, 65535, (100, 50)).astype(np.uint16)
+    network, _ = preprocess(Radiograph(pixels, 16), Preprocessing(64, local_contrast=5))
+    assert (network[:, :15] == 0).all()
+    assert network[:, 20:44].std() > 10

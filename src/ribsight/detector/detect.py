@@ -48,7 +48,7 @@ class Detector:
     @property
     def preprocessing(self) -> Preprocessing:
         """How stored pixels become network images."""
-        return Preprocessing(self.description.images.size, self.description.images.bits)
+        return self.description.images.preprocessing
 
     @property
     def findings(self) -> list[str]:

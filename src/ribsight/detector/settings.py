@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ribsight.radiographs.preprocess import Preprocessing
 from ribsight.settings import Settings
 
 
@@ -53,8 +54,17 @@ class ImageSettings(Settings):
     Attributes:
         size: side of the square network image in pixels, a multiple of 32.
         bits: of the cached samples, 8 or 16.
+        local_contrast: reach in network pixels within which brightness and contrast are made
+            equal (`radiographs.preprocess.equalised`); 0 leaves intensities as they are. For
+            faint lesions under strong shadows, as ribs have them; about a rib's width.
 
     """
 
     size: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] = 320
     bits: Literal[8, 16] = 8
+    local_contrast: Annotated[int, Field(ge=0, le=256)] = 0
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The pixel pipeline."""
+        return Preprocessing(self.size, self.bits, self.local_contrast)

@@ -29,12 +29,29 @@ def draw_geometry(settings: AugmentationSettings, size: int, random: np.random.G
     return np.column_stack([linear, middle - linear @ middle + shift])
 
 
-def warp(image: NetworkImage, matrix: Matrix) -> NetworkImage:
-    """Return the image moved by `matrix`, bilinear, zero outside."""
+def centred_on(point: NDArray[np.float64], matrix: Matrix, size: int) -> Matrix:
+    """Return `matrix`, about the middle of a (size, size) view, after moving `point` there.
+
+    The result maps pixels of a whole image straight into a view of it: `warp` cuts out the view
+    without warping the image.
+    """
+    linear = matrix[:, :2]
+    return np.column_stack([linear, matrix[:, 2] + linear @ (size / 2 - point)])
+
+
+def warp(image: NetworkImage, matrix: Matrix, size: int | None = None) -> NetworkImage:
+    """Return the image moved by `matrix`, bilinear, zero outside.
+
+    Args:
+        image: (H, W).
+        matrix: from the pixels of the image to those of the result.
+        size: side of the result, (size, size); None keeps (H, W).
+
+    """
     # OpenCV counts from the middle of the top-left pixel, the house from its corner.
     centred = matrix.copy()
     centred[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    height, width = image.shape
+    height, width = image.shape if size is None else (size, size)
     return cv2.warpAffine(image, centred, (width, height), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 

@@ -4,7 +4,7 @@ Item `step` of `StepDataset` is everything one process needs for that step. Augm
 function of (seed, stage, step, place in the batch), so it does not depend on who computes it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,32 +12,54 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ribsight.cohort.cache import PixelCache
-from ribsight.cohort.tables import Cohort
 from ribsight.detector.maps import to_unit_interval
 from ribsight.detector.network import STRIDE
-from ribsight.distillation.augment import draw_geometry, perturb, warp, warp_points
-from ribsight.distillation.recipe import AugmentationSettings, BatchSettings
-from ribsight.distillation.sampling import Pools, rows_of_step
+from ribsight.detector.settings import MarkSettings
+from ribsight.distillation.augment import draw_geometry, perturb, warp
+from ribsight.distillation.crops import CropMaker, Points, draw_maps, suspected
+from ribsight.distillation.recipe import AugmentationSettings, BatchSettings, CropSettings
+from ribsight.distillation.sampling import rows_of_step
+from ribsight.distillation.training_data import TrainingData
 from ribsight.findings import Supervision
-from ribsight.regions import Polygon, coverage
 
 _GEOMETRY, _STUDENT, _TEACHER = range(3)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One process's share of one step.
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """What ties the crops of record-positives to the teacher's looks at whole images.
 
     Attributes:
-        images: (N, 1, S, S) the student's views, intensities in [0, 1].
-        drawn: (N, K, S/4, S/4) area coverage of the drawn regions.
+        step: of the stage.
+        image: (P,) which of `Batch.teacher_images` shows the radiograph of each positive row.
+        row: (P,) that radiograph's row of `TrainingData`.
+        place: (P,) of the positive row in the whole step.
+        matrices: (P, 2, 3) from network pixels to the crop; None until `place_crops`.
+
+    """
+
+    step: int
+    image: NDArray[np.intp]
+    row: NDArray[np.intp]
+    place: NDArray[np.intp]
+    matrices: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's share of one step. Views are whole images (c = S) or crops.
+
+    Attributes:
+        images: (N, 1, c, c) the student's views, intensities in [0, 1].
+        drawn: (N, K, c/4, c/4) area coverage of the drawn regions.
         supervision: (N, K) `Supervision`.
         positive_rows: (P,) rows that have a record-positive without a region.
-        teacher_images: (P, 1, S, S) the teacher's views of these rows: same geometry, other
-            intensities.
+        teacher_images: the teacher's views of these rows, other intensities. Whole images:
+            (P, 1, S, S), same geometry. Crops: (Q, 1, S, S), each radiograph once and not moved.
         known: pairs (image, finding) with a known map in the whole step, over all processes.
         positives: record-positive pairs without a region in the whole step.
+        looks: with crops and a teacher; the positive rows of `images` and `drawn` are then blank
+            until `place_crops`. Otherwise None.
 
     """
 
@@ -48,52 +70,18 @@ class Batch:
     teacher_images: Tensor
     known: int
     positives: int
+    looks: Looks | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on `device`."""
-        return Batch(
-            self.images.to(device, non_blocking=True),
-            self.drawn.to(device, non_blocking=True),
-            self.supervision.to(device, non_blocking=True),
-            self.positive_rows.to(device, non_blocking=True),
-            self.teacher_images.to(device, non_blocking=True),
-            self.known,
-            self.positives,
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=True),
+            drawn=self.drawn.to(device, non_blocking=True),
+            supervision=self.supervision.to(device, non_blocking=True),
+            positive_rows=self.positive_rows.to(device, non_blocking=True),
+            teacher_images=self.teacher_images.to(device, non_blocking=True),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """What training knows of its radiographs, row by row.
-
-    Attributes:
-        cache: network images.
-        supervision: (N, K) `Supervision`.
-        regions: per radiograph, (finding's column, polygons in network pixels) of each region.
-        pools: rows by kind.
-
-    """
-
-    cache: PixelCache
-    supervision: NDArray[np.int8]
-    regions: list[list[tuple[int, tuple[Polygon, ...]]]]
-    pools: Pools
-
-
-def training_data(cohort: Cohort, cache: PixelCache, pools: Pools) -> TrainingData:
-    """Join a cohort's knowledge with its cached pixels, rows in the order of `cohort.ids`."""
-    column = {name: index for index, name in enumerate(cohort.findings)}
-    regions = [
-        [
-            (
-                column[region.finding],
-                tuple(cache.affine(row).to_network(one) for one in region.polygons),
-            )
-            for region in drawn
-        ]
-        for row, drawn in enumerate(cohort.drawn(revealed_only=True))
-    ]
-    return TrainingData(cache, cohort.supervision(), regions, pools)
 
 
 class StepDataset(Dataset[Batch]):
@@ -104,42 +92,111 @@ class StepDataset(Dataset[Batch]):
         data: TrainingData,
         batch: BatchSettings,
         augmentation: AugmentationSettings,
+        crops: CropSettings | None = None,
         *,
         seed: int,
         stage: int,
+        has_teacher: bool = True,
         rank: int = 0,
         world: int = 1,
     ):
-        """Describe the steps of one stage for one process."""
+        """Describe the steps of one stage for one process.
+
+        Args:
+            data: of the training split.
+            batch: images per step.
+            augmentation: of the views.
+            crops: None, or a size of 0, for whole images.
+            seed: of the run.
+            stage: 1 or 2.
+            has_teacher: whether crops of record-positives wait for a teacher's look.
+            rank: of this process.
+            world: how many processes there are.
+
+        """
         self._data = data
         self._batch = batch
         self._augmentation = augmentation
+        self._crops = crops or CropSettings()
         self._key = (seed, stage)
+        self._has_teacher = has_teacher
         self._rank = rank
         self._world = world
+        self.maker = CropMaker(data, self._crops, augmentation, seed=seed, stage=stage)
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step."""
         seed, stage = self._key
-        rows = rows_of_step(self._data.pools, self._batch, seed, stage, step)
+        each = self._crops.per_positive if self._crops.size else 1
+        rows = rows_of_step(self._data.pools, self._batch, seed, stage, step, each)
+        places = np.arange(self._rank, len(rows), self._world)
         whole = self._data.supervision[rows]
-        places = range(self._rank, len(rows), self._world)
-        mine = [self._views(int(rows[place]), [seed, stage, step, place]) for place in places]
-        supervision = torch.from_numpy(whole[list(places)].astype(np.int64))
-        positive_rows = torch.nonzero((supervision == Supervision.POSITIVE).any(dim=1)).flatten()
-        teacher = [mine[row].teacher for row in positive_rows.tolist()]
-        images = np.stack([one.student for one in mine])
+        known = int(np.isin(whole, (Supervision.REGION, Supervision.NEGATIVE)).sum())
+        positives = int((whole == Supervision.POSITIVE).sum())
+        if self._crops.size:
+            return self._crop_batch(rows[places], places, step, known, positives)
+        return self._whole_batch(rows[places], places, step, known, positives)
+
+    def _whole_batch(
+        self,
+        rows: NDArray[np.intp],
+        places: NDArray[np.intp],
+        step: int,
+        known: int,
+        positives: int,
+    ) -> Batch:
+        mine = [
+            self._views(row, [*self._key, step, place])
+            for row, place in zip(rows.tolist(), places.tolist(), strict=True)
+        ]
+        supervision, positive_rows = self._supervision(rows)
+        size = self._data.cache.pixels(0).shape[0]
         return Batch(
-            images=torch.from_numpy(images)[:, None],
+            images=_stacked([one.student for one in mine], size),
             drawn=torch.from_numpy(np.stack([one.drawn for one in mine])),
             supervision=supervision,
             positive_rows=positive_rows,
-            teacher_images=torch.from_numpy(
-                np.stack(teacher) if teacher else np.empty((0, *images.shape[1:]), np.float32)
-            )[:, None],
-            known=int(np.isin(whole, (Supervision.REGION, Supervision.NEGATIVE)).sum()),
-            positives=int((whole == Supervision.POSITIVE).sum()),
+            teacher_images=_stacked([mine[row].teacher for row in positive_rows.tolist()], size),
+            known=known,
+            positives=positives,
         )
+
+    def _crop_batch(
+        self,
+        rows: NDArray[np.intp],
+        places: NDArray[np.intp],
+        step: int,
+        known: int,
+        positives: int,
+    ) -> Batch:
+        supervision, positive_rows = self._supervision(rows)
+        waiting = positive_rows.numpy() if self._has_teacher else np.empty(0, dtype=np.intp)
+        size, cells = self._crops.size, self._crops.size // STRIDE
+        images = np.zeros((len(rows), size, size), dtype=np.float32)
+        drawn = np.zeros((len(rows), supervision.shape[1], cells, cells), dtype=np.float32)
+        for index in np.setdiff1d(np.arange(len(rows)), waiting).tolist():
+            crop = self.maker.crop(int(rows[index]), step, int(places[index]))
+            images[index], drawn[index] = crop.image, crop.drawn
+        seen, image = np.unique(rows[waiting], return_inverse=True)
+        looks = Looks(step, image, rows[waiting], places[waiting])
+        return Batch(
+            images=torch.from_numpy(images)[:, None],
+            drawn=torch.from_numpy(drawn),
+            supervision=supervision,
+            positive_rows=positive_rows,
+            teacher_images=_stacked(
+                [self.maker.look(row, step) for row in seen.tolist()],
+                self._data.cache.pixels(0).shape[0],
+            ),
+            known=known,
+            positives=positives,
+            looks=looks if self._has_teacher else None,
+        )
+
+    def _supervision(self, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+        supervision = torch.from_numpy(self._data.supervision[rows].astype(np.int64))
+        is_positive = (supervision == Supervision.POSITIVE).any(dim=1)
+        return supervision, torch.nonzero(is_positive).flatten()
 
     def _views(self, row: int, key: list[int]) -> "_Views":
         pixels = self._data.cache.pixels(row)
@@ -147,19 +204,56 @@ class StepDataset(Dataset[Batch]):
         settings = self._augmentation
         matrix = draw_geometry(settings, size, np.random.default_rng([*key, _GEOMETRY]))
         image = to_unit_interval(warp(pixels, matrix))
-        drawn = np.zeros(
-            (self._data.supervision.shape[1], size // STRIDE, size // STRIDE), dtype=np.float32
-        )
-        for finding, polygons in self._data.regions[row]:
-            moved = [warp_points(polygon, matrix) / STRIDE for polygon in polygons]
-            np.maximum(drawn[finding], coverage(moved, *drawn.shape[1:]), out=drawn[finding])
+        findings = self._data.supervision.shape[1]
         return _Views(
             student=perturb(image, settings, np.random.default_rng([*key, _STUDENT])),
             teacher=perturb(
                 image, settings, np.random.default_rng([*key, _TEACHER]), settings.teacher_strength
             ),
-            drawn=drawn,
+            drawn=draw_maps(self._data.regions[row], matrix, findings, size),
         )
+
+
+def place_crops(batch: Batch, maker: CropMaker, logits: Tensor, marks: MarkSettings) -> Batch:
+    """Fill in the crops of record-positives, now that the teacher has looked at them.
+
+    Args:
+        batch: with `looks`.
+        maker: of this stage.
+        logits: (P, K, S/4, S/4) of the teacher, on the whole image of each positive row.
+        marks: how peaks are told apart.
+
+    """
+    looks = batch.looks
+    assert looks is not None
+    maps = torch.sigmoid(logits.float()).cpu().numpy()
+    is_positive = (batch.supervision[batch.positive_rows] == Supervision.POSITIVE).cpu().numpy()
+    crops = [
+        maker.crop(
+            int(looks.row[one]),
+            looks.step,
+            int(looks.place[one]),
+            _peaks(maps[one][is_positive[one]], marks),
+        )
+        for one in range(len(looks.row))
+    ]
+    images, drawn = batch.images.clone(), batch.drawn.clone()
+    cut = torch.from_numpy(np.stack([crop.image for crop in crops]))[:, None]
+    images[batch.positive_rows] = cut.to(images.device)
+    maps_drawn = torch.from_numpy(np.stack([crop.drawn for crop in crops]))
+    drawn[batch.positive_rows] = maps_drawn.to(drawn.device)
+    matrices = np.stack([crop.matrix for crop in crops])
+    return replace(batch, images=images, drawn=drawn, looks=replace(looks, matrices=matrices))
+
+
+def _peaks(maps: NDArray[np.float32], marks: MarkSettings) -> Points:
+    return np.concatenate([suspected(one, marks) for one in maps])
+
+
+def _stacked(images: list[NDArray[np.float32]], size: int) -> Tensor:
+    """Return (n, 1, size, size), also for no images at all."""
+    stacked = np.stack(images) if images else np.empty((0, size, size), np.float32)
+    return torch.from_numpy(stacked)[:, None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,21 +17,23 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ribsight.detector.network import DetectorNetwork
-from ribsight.distillation.batches import Batch, StepDataset, TrainingData
+from ribsight.distillation.batches import Batch, StepDataset, place_crops
 from ribsight.distillation.checkpoint import (
     Checkpoint,
     Position,
     load_checkpoint,
     save_checkpoint,
 )
+from ribsight.distillation.crops import CropMaker
 from ribsight.distillation.interrupts import Interrupts
-from ribsight.distillation.methods import Method
+from ribsight.distillation.methods import Method, stage_batch
 from ribsight.distillation.objective import StepFacts, step_objective
-from ribsight.distillation.recipe import BatchSettings, Recipe, StageSettings
+from ribsight.distillation.recipe import Recipe, StageSettings
 from ribsight.distillation.reporting import Observer, Reporter
 from ribsight.distillation.run_folder import MetricsFile, RunFolder
 from ribsight.distillation.schedule import learning_rate, rampup
 from ribsight.distillation.teacher import Teacher
+from ribsight.distillation.training_data import TrainingData
 from ribsight.distillation.validation import Validation
 from ribsight.errors import RibsightError
 
@@ -141,9 +143,11 @@ class TrainingLoop:
         self.student.train()
         sums: Tensor | None = None
         since = 0
-        for batch in self._batches(number, stage):
+        steps = self._steps(number, stage)
+        for given in self._batches(steps, stage):
             step = self.position.step
-            facts = self._step(network, optimiser, batch, stage, Position(number, step))
+            batch, taught = self._teach(given, steps.maker)
+            facts = self._step(network, optimiser, batch, taught, stage, Position(number, step))
             sums = facts.vector() if sums is None else sums + facts.vector()
             since += 1
             self.position = Position(number, step + 1)
@@ -182,18 +186,22 @@ class TrainingLoop:
         wrapped: Any = self._fabric.setup_optimizers(optimiser)
         return wrapped  # type: ignore[no-any-return]
 
-    def _batches(self, number: int, stage: StageSettings) -> Iterator[Batch]:
-        dataset = StepDataset(
+    def _steps(self, number: int, stage: StageSettings) -> StepDataset:
+        return StepDataset(
             self._data,
             stage_batch(stage, self._method),
             self._recipe.augmentation,
+            self._recipe.crops,
             seed=self._recipe.seed,
             stage=number,
+            has_teacher=number == 2 and self._method.positive_target is not None,
             rank=self._fabric.global_rank,
             world=self._fabric.world_size,
         )
+
+    def _batches(self, steps: StepDataset, stage: StageSettings) -> Iterator[Batch]:
         loader = DataLoader(
-            dataset,
+            steps,
             sampler=range(self.position.step, stage.steps),
             batch_size=None,
             num_workers=self._options.workers,
@@ -206,6 +214,7 @@ class TrainingLoop:
         network: nn.Module,
         optimiser: torch.optim.Optimizer,
         batch: Batch,
+        taught: Tensor | None,
         stage: StageSettings,
         position: Position,
     ) -> StepFacts:
@@ -217,7 +226,7 @@ class TrainingLoop:
         weight *= rampup(position.step, self._recipe.loss.positive_rampup_steps)
         loss, facts = step_objective(
             network(batch.images),
-            self._teach(batch),
+            taught,
             batch,
             self._method,
             positive_weight=weight,
@@ -248,13 +257,17 @@ class TrainingLoop:
         scaled = bool(self._fabric.strategy.precision.state_dict())
         return bool(torch.isfinite(loss)) and (scaled or bool(torch.isfinite(norm)))
 
-    def _teach(self, batch: Batch) -> Tensor | None:
+    def _teach(self, batch: Batch, maker: CropMaker) -> tuple[Batch, Tensor | None]:
         if self.teacher is None or self._method.positive_target is None:
-            return None
+            return batch, None
         if len(batch.positive_rows) == 0:
-            return None
+            return batch, None
         with self._fabric.autocast():
-            return self.teacher.logits(batch.teacher_images)
+            logits = self.teacher.logits(batch.teacher_images)
+        if batch.looks is None:
+            return batch, logits
+        logits = logits[torch.from_numpy(batch.looks.image)]
+        return place_crops(batch, maker, logits, self._recipe.marks), logits
 
     def _log(self, sums: Tensor, steps: int) -> None:
         if self._reporter is not None:
@@ -269,7 +282,8 @@ class TrainingLoop:
             for which, network in networks.items():
                 assert isinstance(network, DetectorNetwork)
                 figures = self._validation.figures(network, self._fabric.device)
-                self._reporter.validated(which, figures, self.position)
+                images = len(self._validation.cohort.ids)
+                self._reporter.validated(which, figures, images, self.position)
         self._fabric.barrier()
 
     def _save(self, optimiser: torch.optim.Optimizer | None, *, is_stage_end: bool) -> None:
@@ -290,8 +304,3 @@ class TrainingLoop:
     def _should_stop(self) -> bool:
         wanted = self._interrupts.requested or self.position == self._options.stop_at
         return bool(self._summed(torch.tensor(float(wanted), device=self._fabric.device)))
-
-
-def stage_batch(stage: StageSettings, method: Method) -> BatchSettings:
-    """Return the composition of a stage's batches: same size whether positives are used or not."""
-    return stage.batch if method.uses_positives else stage.batch.without_positives()

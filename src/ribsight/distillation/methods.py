@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ribsight.distillation.recipe import Recipe
+from ribsight.distillation.recipe import BatchSettings, Recipe, StageSettings
 from ribsight.distillation.sharpening import check_aals, sharpen_logits
 from ribsight.findings import Supervision
 
@@ -79,6 +79,11 @@ def method_of(recipe: Recipe) -> Method:
                 positive_target=lambda logits: _everywhere(sharpen_logits(logits, a0, t)),
                 push_centre=t,
             )
+
+
+def stage_batch(stage: StageSettings, method: Method) -> BatchSettings:
+    """Return the composition of a stage's batches: same size whether positives are used or not."""
+    return stage.batch if method.uses_positives else stage.batch.without_positives()
 
 
 def teacher_map(logits: Tensor) -> Target:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ribsight.distillation.batches import Batch
+from ribsight.distillation.crops import cut_maps
 from ribsight.distillation.methods import Method, Target, targets
 from ribsight.findings import Supervision
 
@@ -20,8 +21,8 @@ class StepFacts:
         loss_positive: () likewise for record-positives without a region, unweighted.
         positives: (K,) record-positives whose target came from the teacher.
         without_push: (K,) of these, how many had a teacher maximum at or below the centre.
-        teacher_maximum: (K,) sum over them of the teacher's maximum.
-        target_area: (K,) sum over them of the target's mean over the map.
+        teacher_maximum: (K,) sum over them of the teacher's maximum, over the whole image.
+        target_area: (K,) sum over them of the target's mean over the student's view.
 
     """
 
@@ -77,7 +78,9 @@ def step_objective(
 
     Args:
         logits: (N, K, h, w) of the student, with gradient.
-        teacher_logits: (P, K, h, w) of `batch.teacher_images`, or None if the method needs none.
+        teacher_logits: (P, K, H, W) of the teacher's view of each positive row, or None if the
+            method needs none. Views of whole images give whole targets, of which the crops that
+            `batch.looks` places are cut out.
         batch: the step.
         method: what record-positives are trained toward.
         positive_weight: of record-positives, against pairs with a known map.
@@ -86,7 +89,7 @@ def step_objective(
     """
     positive = None
     if method.positive_target is not None and teacher_logits is not None:
-        positive = method.positive_target(teacher_logits)
+        positive = _as_seen(method.positive_target(teacher_logits), batch)
     target = targets(batch.supervision, batch.drawn, positive, batch.positive_rows)
     is_positive = batch.supervision == Supervision.POSITIVE
     losses = map_loss(logits, target, lesion_weight)
@@ -96,6 +99,16 @@ def step_objective(
     loss_positive = (losses * is_positive).sum() / max(batch.positives, 1)
     facts = _facts(loss_known, loss_positive, positive, teacher_logits, batch, method)
     return loss_known + positive_weight * loss_positive, facts
+
+
+def _as_seen(target: Target, batch: Batch) -> Target:
+    """Bring targets of the teacher's views into the student's."""
+    if batch.looks is None or batch.looks.matrices is None:
+        return target
+    matrices, size = batch.looks.matrices, batch.images.shape[-1]
+    # Beyond the image lies padding, which is background: its target is 0, its weight 1.
+    weight = 1.0 - cut_maps(1.0 - target.weight, matrices, size)
+    return Target(cut_maps(target.map, matrices, size), weight)
 
 
 def _facts(

@@ -127,7 +127,7 @@ class AugmentationSettings(Settings):
         flip_vertical: probability.
         rotation: largest angle, degrees.
         scale: largest relative change of size.
-        shift: largest shift, as a share of the side.
+        shift: largest shift, as a share of the side of the view (image or crop).
         brightness: largest addition to intensities in [0, 1].
         contrast: largest relative change of contrast around the mean.
         gamma: largest |log2| of the exponent.
@@ -148,6 +148,42 @@ class AugmentationSettings(Settings):
     teacher_strength: Share = 0.5
 
 
+class CropSettings(Settings):
+    """What the student sees of a network image: all of it, or a square cut out at full size.
+
+    Attributes:
+        size: side of the crop in network pixels, a multiple of 32; 0 shows whole images.
+        around: share of the crops that lie around a lesion where one is known or suspected: a
+            drawn region, or on record-positives without one a peak of the teacher's map.
+        jitter: largest distance, along each axis, of that lesion from the middle of the crop, as
+            a share of its side.
+        matched: share of all other crops (those of negatives among them) that lie where another
+            radiograph has a region, so that the place alone never gives a lesion away; the rest
+            lie anywhere but in padding, at the point of more contrast of two, for air teaches
+            little.
+        per_positive: crops of one record-positive in a step; they share one look of the teacher.
+
+    """
+
+    size: Annotated[int, Field(ge=0, multiple_of=32)] = 0
+    around: Share = 0.8
+    jitter: Annotated[float, Field(ge=0, lt=0.5)] = 0.25
+    matched: Share = 0.5
+    per_positive: Annotated[int, Field(ge=1)] = 1
+
+
+class ValidationSettings(Settings):
+    """What the looks at the validation split see.
+
+    Attributes:
+        images: at most this many radiographs, drawn once by the seed, half of them with a
+            positive where there are so many; 0 looks at all.
+
+    """
+
+    images: Annotated[int, Field(ge=0)] = 0
+
+
 class Recipe(Settings):
     """Everything a run is made of.
 
@@ -165,6 +201,8 @@ class Recipe(Settings):
     detector: NetworkSettings = NetworkSettings()
     marks: MarkSettings = MarkSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    crops: CropSettings = CropSettings()
+    validation: ValidationSettings = ValidationSettings()
     loss: LossSettings = LossSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     teacher: TeacherSettings = TeacherSettings()
@@ -176,6 +214,25 @@ class Recipe(Settings):
     def _stage1_knows_no_teacher(self) -> "Recipe":
         if self.stage1.batch.positives:
             raise ValueError("stage1.batch.positives must be 0: there is no teacher yet")
+        return self
+
+    @model_validator(mode="after")
+    def _crops_fit(self) -> "Recipe":
+        size, each = self.crops.size, self.crops.per_positive
+        if size == 0:
+            return self
+        if size > self.images.size:
+            raise ValueError(f"crops.size = {size} is larger than images.size = {self.images.size}")
+        if self.method == "multiple_instance":
+            raise ValueError(
+                "multiple_instance cannot be trained on crops: a record says that the whole image "
+                "is positive, and a crop need not hold the lesion; set crops.size = 0"
+            )
+        if self.stage2.batch.positives % each:
+            raise ValueError(
+                f"stage2.batch.positives = {self.stage2.batch.positives} is not a multiple of "
+                f"crops.per_positive = {each}"
+            )
         return self
 
 

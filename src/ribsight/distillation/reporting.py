@@ -54,11 +54,15 @@ class Reporter:
         self._record(record)
 
     def validated(
-        self, which: str, figures: Mapping[str, Mapping[str, float | None]], position: Position
+        self,
+        which: str,
+        figures: Mapping[str, Mapping[str, float | None]],
+        images: int,
+        position: Position,
     ) -> None:
-        """Report the validation figures of the student or the teacher."""
+        """Report the figures of the student or the teacher on some validation radiographs."""
         place = {"stage": position.stage, "step": position.step}
-        self._record({"kind": "validation", **place, "which": which, **figures})
+        self._record({"kind": "validation", **place, "which": which, "images": images, **figures})
 
     def _record(self, record: Mapping[str, object]) -> None:
         self._metrics.append(record)

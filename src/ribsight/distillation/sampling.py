@@ -61,15 +61,21 @@ def check_pools(pools: Pools, batch: BatchSettings, where: str) -> None:
 
 
 def rows_of_step(
-    pools: Pools, batch: BatchSettings, seed: int, stage: int, step: int
+    pools: Pools, batch: BatchSettings, seed: int, stage: int, step: int, per_positive: int = 1
 ) -> NDArray[np.intp]:
     """Return the row numbers of one step: regions, then positives, then negatives.
 
-    Each pool is gone through in a new random order again and again.
+    Each pool is gone through in a new random order again and again. Each record-positive takes
+    `per_positive` places, of which `batch.positives` is a multiple.
     """
     chosen = [
-        _turn(getattr(pools, kind), getattr(batch, kind), [seed, stage, number], step)
-        for number, kind in enumerate(("regions", "positives", "negatives"))
+        np.repeat(
+            _turn(getattr(pools, kind), getattr(batch, kind) // each, [seed, stage, number], step),
+            each,
+        )
+        for number, (kind, each) in enumerate(
+            (("regions", 1), ("positives", per_positive), ("negatives", 1))
+        )
     ]
     return np.concatenate(chosen)
 

@@ -14,16 +14,15 @@ from ribsight.cohort.tables import Cohort, load_cohort
 from ribsight.detector.memory import keep_freed_memory
 from ribsight.detector.model_file import SCHEMA, ModelDescription, save_model
 from ribsight.detector.network import DetectorNetwork
-from ribsight.distillation.batches import TrainingData, training_data
-from ribsight.distillation.loop import LoopOptions, TrainingLoop, stage_batch
-from ribsight.distillation.methods import method_of
+from ribsight.distillation.loop import LoopOptions, TrainingLoop
+from ribsight.distillation.methods import method_of, stage_batch
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.run_folder import RunFolder, read_run, start_run
 from ribsight.distillation.sampling import check_pools, pools_of
-from ribsight.distillation.validation import Validation
+from ribsight.distillation.training_data import TrainingData, training_data
+from ribsight.distillation.validation import Validation, drawn_subset
 from ribsight.errors import RibsightError
 from ribsight.findings import Split
-from ribsight.radiographs.preprocess import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,12 @@ def _prepare(
 ) -> tuple[tuple[str, ...], TrainingData, Validation]:
     require_sound(cohort)
     method = method_of(recipe)
-    training, held = cohort.select(Split.TRAIN), cohort.select(Split.VAL)
+    training = cohort.select(Split.TRAIN)
+    held = drawn_subset(cohort.select(Split.VAL), recipe.validation.images, recipe.seed)
     pools = pools_of(training.supervision())
     for name in ("stage1", "stage2"):
         check_pools(pools, stage_batch(getattr(recipe, name), method), name)
-    preprocessing = Preprocessing(recipe.images.size, recipe.images.bits)
+    preprocessing = recipe.images.preprocessing
     caches = [
         fill_cache(
             part,
@@ -190,7 +190,7 @@ def _description(job: _Job, network: DetectorNetwork) -> ModelDescription:
         "name": job.run.path.resolve().name,
         "findings": list(job.findings),
         "images": recipe.images,
-        "preprocessing": Preprocessing(recipe.images.size, recipe.images.bits).key,
+        "preprocessing": recipe.images.preprocessing.key,
         "intensity_mean": float(network.mean),
         "intensity_std": float(network.std),
         "network": recipe.detector,
@@ -209,7 +209,7 @@ def _description(job: _Job, network: DetectorNetwork) -> ModelDescription:
 
 def _check_same_stage1(recipe: Recipe, fingerprint: str, other: RunFolder) -> None:
     theirs, _, their_fingerprint = read_run(other)
-    shared = ("seed", "images", "detector", "augmentation", "optimiser", "stage1")
+    shared = ("seed", "images", "detector", "augmentation", "crops", "optimiser", "stage1")
     different = [name for name in shared if getattr(recipe, name) != getattr(theirs, name)]
     if recipe.loss.lesion_weight != theirs.loss.lesion_weight:
         different.append("loss.lesion_weight")
