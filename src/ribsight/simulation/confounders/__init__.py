@@ -1,0 +1,1 @@
+"""What else is on a film: devices, clothing, and what looks like a fracture and is none."""

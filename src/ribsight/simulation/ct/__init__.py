@@ -1,0 +1,1 @@
+"""A patient from a real CT: deformed, broken along its labelled bones, and projected."""
