@@ -21,9 +21,7 @@ _COLUMN_OPTIONS = "--image-column, --patient-column, --finding, --keep and --cat
 
 
 @click.command()
-@click.option(
-    "--images", type=_FOLDER, required=True, help="Folder of DICOM or image files."
-)
+@click.option("--images", type=_FOLDER, required=True, help="Folder of DICOM or image files.")
 @click.option("--diagnoses", type=_FOLDER, required=True, help="CSV, one row an image.")
 @click.option("--regions", type=_FOLDER, help="COCO instance JSON.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the new cohort.")

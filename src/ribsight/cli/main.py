@@ -15,6 +15,10 @@ USER_ERROR = 2
 INTERRUPTED = 130
 
 _COMMANDS = {
+    "simulate": (
+        "ribsight.cli.simulate_command:simulate",
+        "Write a simulated trauma registry: films, records, drawings, truth.",
+    ),
     "cohort": (
         "ribsight.cli.cohort_commands:cohort",
         "Join images, diagnoses and regions; split; check.",
