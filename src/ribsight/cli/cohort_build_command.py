@@ -22,7 +22,7 @@ _COLUMN_OPTIONS = "--image-column, --patient-column, --finding, --keep and --cat
 
 @click.command()
 @click.option("--images", type=_FOLDER, required=True, help="Folder of DICOM or image files.")
-@click.option("--diagnoses", type=_FOLDER, required=True, help="CSV, one row an image.")
+@click.option("--diagnoses", type=_FOLDER, required=True, help="CSV, or what `label` wrote.")
 @click.option("--regions", type=_FOLDER, help="COCO instance JSON.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the new cohort.")
 @click.option("--finding", "findings", multiple=True, metavar="NAME=COLUMN", help="Repeatable.")
@@ -76,21 +76,28 @@ def build(
     from ribsight.cohort.join import Truncated, write_left_out
     from ribsight.cohort.tables import save_cohort
 
+    kept = [name.strip() for name in keep.split(",") if name.strip()]
     given = any((findings, image_column, patient_column, group_column, categories, keep))
     if columns is not None and given:
         raise click.UsageError(f"--columns replaces {_COLUMN_OPTIONS}: give one or the other")
-    chosen = (
-        read_columns(columns)
-        if columns is not None
-        else Columns(
+    if columns is not None:
+        chosen = read_columns(columns)
+    elif diagnoses.is_dir() and not any((findings, image_column, patient_column)):
+        # What `ribsight label` wrote says itself what its columns mean.
+        labels = read_columns(diagnoses / "columns.toml")
+        own = {"group": group_column, "categories": _pairs(categories, "--category")}
+        chosen = labels.model_copy(update={**own, "keep": [*labels.keep, *kept]})
+    else:
+        chosen = Columns(
             image=image_column or "image",
             findings=_pairs(findings, "--finding"),
             patient=patient_column,
             group=group_column,
-            keep=[name.strip() for name in keep.split(",") if name.strip()],
+            keep=kept,
             categories=_pairs(categories, "--category"),
         )
-    )
+    if diagnoses.is_dir():
+        diagnoses = diagnoses / "diagnoses.csv"
     blocks = _blocks(group, group_column or chosen.group)
     _prepare(out, force=force)
     mapping = chosen.mapping()

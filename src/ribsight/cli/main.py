@@ -19,6 +19,7 @@ _COMMANDS = {
         "ribsight.cli.simulate_command:simulate",
         "Write a simulated trauma registry: films, records, drawings, truth.",
     ),
+    "label": ("ribsight.cli.label_command:label", "Turn codes and reports into diagnoses."),
     "cohort": (
         "ribsight.cli.cohort_commands:cohort",
         "Join images, diagnoses and regions; split; check.",

@@ -198,7 +198,11 @@ def _diagnoses_table(
             if drawn and state in overruled:
                 evidence = f"{drawn[0].source}, where {evidence} says {state}"
                 state = DiagnosisState.POSITIVE
-            records.append((id_, finding, state, Acuity.UNKNOWN, Side.UNKNOWN, evidence))
+            acuity = row.acuities.get(finding) if row else None
+            side = row.sides.get(finding) if row else None
+            records.append(
+                (id_, finding, state, acuity or Acuity.UNKNOWN, side or Side.UNKNOWN, evidence)
+            )
     return pl.DataFrame(records, schema=DIAGNOSES, orient="row")
 
 

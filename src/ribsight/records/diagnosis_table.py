@@ -5,9 +5,10 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from ribsight.errors import RibsightError, nearest
-from ribsight.findings import DiagnosisState, check_finding_name
+from ribsight.findings import Acuity, DiagnosisState, Side, check_finding_name
 
 _SEPARATORS = ",;\t"
 _STATES = {
@@ -65,6 +66,8 @@ class DiagnosisRow:
         patient: None if blank or not mapped.
         group: None if blank or not mapped.
         kept: the further columns, by name.
+        acuities, sides, evidence: of each finding whose columns the table has, see
+            `read_diagnosis_table`.
     """
 
     row: int
@@ -73,6 +76,9 @@ class DiagnosisRow:
     patient: str | None = None
     group: str | None = None
     kept: Mapping[str, str] = field(default_factory=dict)
+    acuities: Mapping[str, Acuity] = field(default_factory=dict)
+    sides: Mapping[str, Side] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,15 +90,18 @@ class DiagnosisTable:
     rows: tuple[DiagnosisRow, ...]
 
     def evidence(self, row: DiagnosisRow, finding: str) -> str:
-        """Return where the table says so: file, row and column."""
-        return f"{self.path.name}, row {row.row}, column {self.mapping.findings[finding]}"
+        """Return where the table says so: file, row and column, and what it says it rests on."""
+        place = f"{self.path.name}, row {row.row}, column {self.mapping.findings[finding]}"
+        rests_on = row.evidence.get(finding)
+        return f"{place}: {rests_on}" if rests_on else place
 
 
 def read_diagnosis_table(path: Path, mapping: ColumnMapping) -> DiagnosisTable:
     """Read a CSV separated by commas, semicolons or tabs.
 
     Cells of findings, in any case: 1/0, true/false, yes/no, positive/negative; -1 or uncertain;
-    blank or unknown.
+    blank or unknown. A finding of column C takes its acuity, side and evidence from the columns
+    `C_acuity`, `C_side` and `C_evidence`, if there are such; `ribsight label` writes them.
 
     Raises:
         RibsightError: no such file, not UTF-8, empty, a missing or doubled column, a cell that
@@ -171,7 +180,39 @@ def _row(path: Path, number: int, cells: Mapping[str, str], mapping: ColumnMappi
         patient=cells[mapping.patient] or None if mapping.patient else None,
         group=cells[mapping.group] or None if mapping.group else None,
         kept={column: cells[column] for column in mapping.keep},
+        acuities=_details(path, number, cells, mapping, "acuity", Acuity),
+        sides=_details(path, number, cells, mapping, "side", Side),
+        evidence={
+            finding: cells[f"{column}_evidence"]
+            for finding, column in mapping.findings.items()
+            if cells.get(f"{column}_evidence")
+        },
     )
+
+
+_DetailT = TypeVar("_DetailT", Acuity, Side)
+
+
+def _details(
+    path: Path,
+    number: int,
+    cells: Mapping[str, str],
+    mapping: ColumnMapping,
+    detail: str,
+    kind: type[_DetailT],
+) -> dict[str, _DetailT]:
+    found = {}
+    for finding, column in mapping.findings.items():
+        cell = cells.get(f"{column}_{detail}", "").lower()
+        if not cell:
+            continue
+        try:
+            found[finding] = kind(cell)
+        except ValueError:
+            raise RibsightError(
+                f"{path}, row {number}, column '{column}_{detail}' is none of {', '.join(kind)}"
+            ) from None
+    return found
 
 
 def _state(path: Path, number: int, column: str, cell: str) -> DiagnosisState:
