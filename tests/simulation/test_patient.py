@@ -5,8 +5,8 @@ import pytest
 
 from ribsight.findings import Acuity, Side
 from ribsight.simulation.anatomy.build import draw_build, draw_person
+from ribsight.simulation.anatomy.girdle import arms_for
 from ribsight.simulation.exam import (
-    arms_of,
     bone_of,
     break_skeleton,
     chest_for,
@@ -35,7 +35,7 @@ def _film(
 ) -> tuple[np.ndarray, tuple[FractureOnFilm, ...]]:
     random = np.random.default_rng(1)
     build = draw_build(draw_person("p", random), supine=False, random=random)
-    chest = chest_for(build, view, [1, 2], arms_of(view, random))
+    chest = chest_for(build, view, [1, 2], arms_for(view, random))
     position = draw_position(view, chest, 256, random)
     return take_film(
         chest, break_skeleton(chest, fractures, 5), (), position,

@@ -113,13 +113,6 @@ def _broken(bone: TubularBone, breaks: tuple[Break, ...], seed: int) -> BrokenBo
     return break_bone(bone, breaks, seed)
 
 
-def arms_of(view: View, random: np.random.Generator) -> Arms:
-    """Draw how the shoulders are held: rolled forward when standing, as they fall when lying."""
-    if view is View.AP_SUPINE:
-        return Arms(forward=float(random.normal(5, 5)), raised=float(random.normal(8, 4)))
-    return Arms(forward=float(random.normal(36, 9)), raised=float(random.normal(0, 4)))
-
-
 def draw_position(view: View, chest: Chest, size: int, random: np.random.Generator) -> Position:
     """Draw camera, exposure and processing of one film."""
     cage = np.concatenate([rib.bone.centres for rib in chest.ribs])

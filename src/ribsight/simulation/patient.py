@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ribsight.findings import Split
 from ribsight.simulation.anatomy.build import draw_build, draw_person
+from ribsight.simulation.anatomy.girdle import arms_for
 from ribsight.simulation.confounders.draw import draw_confounders
 from ribsight.simulation.exam import (
-    arms_of,
     bone_of,
     break_skeleton,
     chest_for,
@@ -123,7 +123,7 @@ def simulate_patient(
     taken = []
     for place, view in enumerate(views):
         beam = stream(settings, number, _BEAM, place)
-        chest = chest_for(build, view, body, arms_of(view, beam))
+        chest = chest_for(build, view, body, arms_for(view, beam))
         position = draw_position(view, chest, settings.films.size, beam)
         shown, on_film = take_film(
             chest,
