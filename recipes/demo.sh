@@ -13,7 +13,7 @@ ribsight simulate "$out/registry" --patients 480 --seed 11 --prevalence 0.4 --la
 say "what the hospital wrote becomes diagnoses"
 rm -rf "$out/diagnoses"
 ribsight label --codes "$out/registry/codes.csv" --coding-system icd-10-cm --reports "$out/registry/reports.csv" \
-  --language en --images "$out/registry/images.csv" --policy "$here/demo_policy.toml" --out "$out/diagnoses"
+  --language en --images "$out/registry/images.csv" --policy "$here/policies/fresh_fractures.toml" --out "$out/diagnoses"
 say "the cohort: records for training, the panel's readings for who is held out"
 rm -rf "$out/cohort"
 ribsight cohort build --images "$out/registry/images" --diagnoses "$out/diagnoses" \
