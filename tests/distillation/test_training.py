@@ -282,6 +282,8 @@ def test_an_interrupt_saves_and_stops(recipe: Recipe, trainable: Path, tmp_path:
         if record["stage"] == 1 and record["kind"] == "validation":
             os.kill(os.getpid(), signal.SIGINT)
 
+    # Whoever starts the tests in the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run = tmp_path / "run"
     options = replace(QUIET, observe=interrupt_at_stage_2)
     assert not train(recipe, trainable, run, machine=CPU, options=options)
