@@ -1,6 +1,7 @@
 """What is known better than by records: an expert's readings, and who is held out."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -50,7 +51,8 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
         read, on=keys, how="left", include_nulls=True, maintain_order="left"
     )
     unknown = len(readings.rows) - read["radiograph"].n_unique()
-    return _changed(cohort, cohort.radiographs, replaced, {"readings": readings.path.name}), unknown
+    provenance = {**cohort.provenance, "readings": readings.path.name}
+    return replace(cohort, diagnoses=replaced, provenance=provenance), unknown
 
 
 def _stem(image: str, known: set[str]) -> str:
@@ -84,8 +86,8 @@ def apply_split(cohort: Cohort, path: Path) -> Cohort:
         )
     splits = [split_of[patient] for patient in radiographs["patient"]]
     changed = radiographs.with_columns(split=pl.Series(splits, dtype=pl.String))
-    provenance: dict[str, str | int | float] = {"split_file": path.name}
-    return _changed(cohort, changed, cohort.diagnoses, provenance)
+    provenance = {**cohort.provenance, "split_file": path.name}
+    return replace(cohort, radiographs=changed, provenance=provenance)
 
 
 def _read_split(path: Path) -> dict[str, str]:
@@ -106,19 +108,3 @@ def _read_split(path: Path) -> dict[str, str]:
         if split_of.setdefault(patient, split) != split:
             raise RibsightError(f"{path}, row {number} allots patient {patient} a second time")
     return split_of
-
-
-def _changed(
-    cohort: Cohort,
-    radiographs: pl.DataFrame,
-    diagnoses: pl.DataFrame,
-    provenance: dict[str, str | int | float],
-) -> Cohort:
-    return Cohort(
-        images=cohort.images,
-        findings=cohort.findings,
-        radiographs=radiographs,
-        diagnoses=diagnoses,
-        regions=cohort.regions,
-        provenance={**cohort.provenance, **provenance},
-    )

@@ -1,6 +1,7 @@
 """Who is held out, and whose regions training may see."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -65,7 +66,7 @@ def split_cohort(
         "split_seed": seed,
         "split_group": group or "cohort",
     }
-    return _with(cohort, radiographs, cohort.regions, provenance)
+    return replace(cohort, radiographs=radiographs, provenance=provenance)
 
 
 def reveal(cohort: Cohort, count: int | None, seed: int) -> Cohort:
@@ -101,7 +102,7 @@ def reveal(cohort: Cohort, count: int | None, seed: int) -> Cohort:
         "revealed": "all" if count is None else count,
         "reveal_seed": seed,
     }
-    return _with(cohort, cohort.radiographs, regions, provenance)
+    return replace(cohort, regions=regions, provenance=provenance)
 
 
 def _hidden(
@@ -116,22 +117,6 @@ def _hidden(
     order = [candidates[index] for index in random.permutation(len(candidates))]
     revealed = [one for one in order if one in positive][:count]
     return sorted(set(candidates) - set(revealed))
-
-
-def _with(
-    cohort: Cohort,
-    radiographs: pl.DataFrame,
-    regions: pl.DataFrame,
-    provenance: dict[str, str | int | float],
-) -> Cohort:
-    return Cohort(
-        images=cohort.images,
-        findings=cohort.findings,
-        radiographs=radiographs,
-        diagnoses=cohort.diagnoses,
-        regions=regions,
-        provenance=provenance,
-    )
 
 
 def _wanted_shares(fractions: Sequence[float]) -> NDArray[np.float64]:

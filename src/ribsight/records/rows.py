@@ -6,6 +6,7 @@ Cells never stand in a message: where columns are shifted, any cell may hold a r
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -145,15 +146,11 @@ def day_of(cell: str, path: Path, row: int, column: str, form: TableFormat) -> i
         return None
     match = _ISO.fullmatch(cell)
     if match:
-        try:
+        with suppress(ValueError):
             return date(int(match[1]), int(match[2]), int(match[3])).toordinal()
-        except ValueError:
-            pass
     for one in form.date_formats:
-        try:
+        with suppress(ValueError):
             return datetime.strptime(cell, one).toordinal()
-        except ValueError:
-            continue
     raise RibsightError(
         f"{path}, row {row}, column '{column}' is no date of the form yyyy-mm-dd or yyyymmdd, but "
         f"of the form {masked(cell)}; declare others with --date-format, like %d/%m/%Y"
