@@ -3,17 +3,8 @@
 import numpy as np
 import pytest
 
-from ribsight.simulation.mesh import (
-    MIRROR_X,
-    Mesh,
-    box,
-    copies,
-    ellipsoid,
-    frames_along,
-    join,
-    loft,
-    tube,
-)
+from ribsight.simulation.mesh import MIRROR_X, Mesh, copies, join
+from ribsight.simulation.solids import box, ellipsoid, frames_along, loft, tube
 
 
 def is_closed(mesh: Mesh) -> bool:

@@ -7,7 +7,6 @@ from ribsight.findings import Acuity, Side
 from ribsight.simulation.anatomy.build import draw_build, draw_person
 from ribsight.simulation.anatomy.girdle import arms_for
 from ribsight.simulation.exam import (
-    bone_of,
     break_skeleton,
     chest_for,
     draw_position,
@@ -120,5 +119,5 @@ def test_left_is_on_the_right_of_the_film() -> None:
 
 
 def test_bones_are_found_by_name() -> None:
-    assert bone_of(_fracture(Displacement.DISPLACED, rib=3)) == "rib_left_3"
-    assert bone_of(_fracture(Displacement.DISPLACED, rib=None)) == "clavicle_left"
+    assert _fracture(Displacement.DISPLACED, rib=3).bone == "rib_left_3"
+    assert _fracture(Displacement.DISPLACED, rib=None).bone == "clavicle_left"

@@ -17,7 +17,7 @@ from ribsight.radiographs import read_radiograph
 from ribsight.simulation import registry as registry_module
 from ribsight.simulation.fractures.prior import FractureSettings
 from ribsight.simulation.patient import simulate_patient
-from ribsight.simulation.registry import simulate_registry
+from ribsight.simulation.registry import CtFiles, simulate_registry
 from ribsight.simulation.settings import FilmSettings, RegistrySettings
 
 SETTINGS = RegistrySettings(
@@ -162,3 +162,37 @@ def test_the_expert_draws_few_training_patients_and_all_held_out(registry: Path)
         assert any(r["visible"] == "True" for r in rows if r["patient_id"] == patient)
     held_out = {row["image_id"].split("_")[0] for row in _rows(registry / "expert_readings.csv")}
     assert held_out == {one for one, part in split.items() if part != "train"}
+
+
+def test_a_registry_can_grow_but_not_shrink(tmp_path: Path) -> None:
+    simulate_registry(tmp_path, 3, SETTINGS, progress=False)
+    with pytest.raises(RibsightError, match="holds more than 2 patients"):
+        simulate_registry(tmp_path, 2, SETTINGS, progress=False)
+    simulate_registry(tmp_path, 4, SETTINGS, progress=False)
+    assert len(_rows(tmp_path / "truth" / "patients.csv")) == 4
+
+
+def test_two_registries_share_no_identifier(registry: Path, tmp_path: Path) -> None:
+    simulate_registry(tmp_path, 2, SETTINGS.model_copy(update={"seed": 4}), progress=False)
+    one, other = (
+        {
+            (keyword, str(getattr(dataset, keyword)))
+            for path in (folder / "images").glob("*.dcm")
+            for dataset in [pydicom.dcmread(path, stop_before_pixels=True)]
+            for keyword in ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "AccessionNumber")
+        }
+        for folder in (registry, tmp_path)
+    )
+    assert not one & other
+
+
+def test_an_unusable_ct_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.nii.gz"
+    labels.write_bytes(b"no NIfTI")
+    out = tmp_path / "out"
+    missing = CtFiles(tmp_path / "missing.nii.gz", labels)
+    with pytest.raises(RibsightError, match=r"cannot read .*missing\.nii\.gz: No such file"):
+        simulate_registry(out, 1, SETTINGS, ct=missing, progress=False)
+    with pytest.raises(RibsightError, match=r"labels\.nii\.gz"):
+        simulate_registry(out, 1, SETTINGS, ct=CtFiles(labels, labels), progress=False)
+    assert not out.exists()

@@ -12,7 +12,9 @@ _PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("out", type=_PATH)
 @click.option("--patients", type=click.IntRange(1), required=True, help="How many.")
-@click.option("--seed", type=click.IntRange(0), help="Patient i is a function of it and i.")
+@click.option(
+    "--seed", type=click.IntRange(0, 99_999_999), help="Patient i is a function of it and i."
+)
 @click.option("--size", type=click.IntRange(128, 4096), help="Pixels of each side.  [512]")
 @click.option(
     "--prevalence", type=click.FloatRange(0, 1), help="Share of fractured patients.  [0.1]"

@@ -9,7 +9,7 @@ from ribsight.simulation.anatomy.bone import BoneSurfaces, TubularBone, whole
 from ribsight.simulation.anatomy.build import Build
 from ribsight.simulation.anatomy.chest import Chest, make_chest
 from ribsight.simulation.anatomy.girdle import Arms
-from ribsight.simulation.confounders.lengths import confounder_lengths, cropped
+from ribsight.simulation.confounders.lengths import confounder_lengths
 from ribsight.simulation.confounders.place import confounder_parts
 from ribsight.simulation.fractures.broken import BrokenBone, break_bone
 from ribsight.simulation.fractures.drawing import VISIBLE, contrast_to_noise, outline_of
@@ -80,14 +80,7 @@ class Skeleton:
         rest = tuple(b for k, b in enumerate(self.breaks[name]) if k != without)
         if not rest:
             return whole(self.bones[name])
-        return _broken(self.bones[name], rest, self.seed).surfaces
-
-
-def bone_of(fracture: Fracture) -> str:
-    """Return the name of the bone a fracture is in."""
-    if fracture.rib is None:
-        return f"clavicle_{fracture.side.value}"
-    return f"rib_{fracture.side.value}_{fracture.rib}"
+        return break_bone(self.bones[name], rest, self.seed).surfaces
 
 
 def break_skeleton(chest: Chest, fractures: tuple[Fracture, ...], seed: int) -> Skeleton:
@@ -95,7 +88,7 @@ def break_skeleton(chest: Chest, fractures: tuple[Fracture, ...], seed: int) -> 
     bones = {bone.name: bone for bone in chest.breakable}
     by_bone: dict[str, list[Fracture]] = {}
     for fracture in fractures:
-        by_bone.setdefault(bone_of(fracture), []).append(fracture)
+        by_bone.setdefault(fracture.bone, []).append(fracture)
     breaks = {
         name: tuple(
             draw_break(
@@ -105,12 +98,8 @@ def break_skeleton(chest: Chest, fractures: tuple[Fracture, ...], seed: int) -> 
         )
         for name, found in by_bone.items()
     }
-    broken = {name: _broken(bones[name], found, seed) for name, found in breaks.items()}
+    broken = {name: break_bone(bones[name], found, seed) for name, found in breaks.items()}
     return Skeleton(bones, breaks, broken, {k: tuple(v) for k, v in by_bone.items()}, seed)
-
-
-def _broken(bone: TubularBone, breaks: tuple[Break, ...], seed: int) -> BrokenBone:
-    return break_bone(bone, breaks, seed)
 
 
 def draw_position(view: View, chest: Chest, size: int, random: np.random.Generator) -> Position:
@@ -216,7 +205,7 @@ def _seen(
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - _NEAR, 0)
     right, bottom = np.ceil(corners.max(axis=0)).astype(int) + _NEAR
     right, bottom = min(right, camera.width), min(bottom, camera.height)
-    near = cropped(camera, left, top, right, bottom)
+    near = camera.cropped(int(left), int(top), int(right), int(bottom))
     with_break = bone_lengths([skeleton.surfaces(name)], near)
     without = bone_lengths([skeleton.surfaces(name, number)], near)
     broken = {k: v[top:bottom, left:right] for k, v in lengths.items()}

@@ -15,7 +15,6 @@ from ribsight.simulation.anatomy.build import draw_build, draw_person
 from ribsight.simulation.anatomy.girdle import arms_for
 from ribsight.simulation.confounders.draw import draw_confounders
 from ribsight.simulation.exam import (
-    bone_of,
     break_skeleton,
     chest_for,
     draw_position,
@@ -80,9 +79,14 @@ def records_stream(settings: RegistrySettings, number: int, name: int) -> np.ran
     return stream(settings, number, _RECORDS, name)
 
 
-def patient_id_of(number: int) -> str:
-    """Return the identifier of patient `number`."""
-    return f"P{number:06d}"
+def identity_of(settings: RegistrySettings, number: int) -> str:
+    """Return what names patient `number` of one registry and of no other: "3N000120"."""
+    return f"{settings.seed}N{number:06d}"
+
+
+def patient_id_of(settings: RegistrySettings, number: int) -> str:
+    """Return the identifier of patient `number`; UIDs in the files are made from it."""
+    return f"P{identity_of(settings, number)}"
 
 
 def split_of(settings: RegistrySettings, number: int) -> Split:
@@ -93,7 +97,7 @@ def split_of(settings: RegistrySettings, number: int) -> Split:
 
 def draw_truth(settings: RegistrySettings, number: int) -> tuple[Person, tuple[Fracture, ...]]:
     """Draw who patient `number` is and what is broken."""
-    person = draw_person(patient_id_of(number), stream(settings, number, _WHO))
+    person = draw_person(patient_id_of(settings, number), stream(settings, number, _WHO))
     return person, draw_fractures(person, settings.fractures, stream(settings, number, _BREAKS))
 
 
@@ -133,7 +137,7 @@ def simulate_patient(
             stream(settings, number, _NOISE, place),
             stream(settings, number, _DEVICES, 1),
         )
-        film = _film(number, place, view, shown, position.camera.pixel_spacing, on_film)
+        film = _film(person, place, view, shown, position.camera.pixel_spacing, on_film)
         taken.append((film, shown))
     return _together(settings, number, person, fractures, confounders, taken)
 
@@ -155,7 +159,7 @@ def _from_scan(
     )
 
     patient = draw_patient(scan, Variation(), stream(settings, number, _BODY, 2))
-    kept = tuple(one for one in fractures if bone_of(one) in patient.bones)
+    kept = tuple(one for one in fractures if one.bone in patient.bones)
     beam = stream(settings, number, _BEAM, 0)
     spread = 4.0 if view is View.AP_SUPINE else 2.5
     camera = camera_on(
@@ -171,7 +175,7 @@ def _from_scan(
         stream(settings, number, _NOISE, 0),
     )
     shown = develop(taken.exposure.signal, draw_processing(beam))
-    film = _film(number, 0, view, shown, camera.pixel_spacing, taken.fractures)
+    film = _film(person, 0, view, shown, camera.pixel_spacing, taken.fractures)
     return _together(settings, number, person, kept, (), [(film, shown)])
 
 
@@ -180,7 +184,7 @@ def _break_seed(settings: RegistrySettings, number: int) -> int:
 
 
 def _film(
-    number: int,
+    person: Person,
     place: int,
     view: View,
     shown: NDArray[np.float32],
@@ -188,7 +192,7 @@ def _film(
     fractures: tuple[FractureOnFilm, ...],
 ) -> Film:
     height, width = shown.shape
-    name = f"{patient_id_of(number)}_{place + 1}"
+    name = f"{person.patient_id}_{place + 1}"
     return Film(name, view, height, width, pixel_spacing, fractures)
 
 
@@ -205,8 +209,8 @@ def _together(
     truth = PatientTruth(
         person=person,
         study_date=day,
-        study_id=f"S{number:06d}",
-        accession_number=f"A{number:08d}",
+        study_id=f"S{identity_of(settings, number)}",
+        accession_number=f"A{identity_of(settings, number)}",
         fractures=fractures,
         confounders=confounders,
         films=tuple(film for film, _ in taken),

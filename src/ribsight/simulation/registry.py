@@ -58,9 +58,18 @@ class CtFiles:
     names: Path | None = None
 
     def sha256(self) -> str:
-        """Return one hash of all files."""
+        """Return one hash of all files.
+
+        Raises:
+            RibsightError: one cannot be read.
+
+        """
         files = [self.volume, self.labels, *([self.names] if self.names else [])]
-        return hashlib.sha256("".join(file_sha256(one) for one in files).encode()).hexdigest()
+        try:
+            hashes = [file_sha256(one) for one in files]
+        except OSError as error:
+            raise RibsightError(f"cannot read {error.filename}: {error.strerror}") from error
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 @cache
@@ -91,12 +100,19 @@ def simulate_registry(
         progress: show a progress bar.
 
     Raises:
-        RibsightError: the folder holds a registry of other settings, or something else.
+        RibsightError: an unusable CT, or a folder that holds a registry of other settings, one
+            of more patients, or something else.
 
     """
     if ct is not None:
         settings = settings.model_copy(update={"ct": CtSettings(sha256=ct.sha256())})
+        _scan(ct)  # what is wrong with it is said before anything is written
     _claim(out, settings)
+    if _part(out, patients).exists():
+        raise RibsightError(
+            f"{out} holds more than {patients} patients: ask for at least as many, or choose "
+            "another folder"
+        )
     wanted = [number for number in range(patients) if not _part(out, number).exists()]
     work = partial(_write_patient, out, settings, ct)
     with (

@@ -55,7 +55,8 @@ class RegistrySettings(Settings):
 
     """
 
-    seed: Annotated[int, Field(ge=0)] = 0
+    # Short enough for accession numbers, which DICOM gives 16 characters.
+    seed: Annotated[int, Field(ge=0, le=99_999_999)] = 0
     drawn: Annotated[int, Field(ge=0)] = 50
     coding_system: Literal["icd-10-cm", "icd-9-cm"] = "icd-10-cm"
     transfer_syntax: Literal["explicit", "jpeg-ls", "jpeg-2000", "rle"] = "explicit"

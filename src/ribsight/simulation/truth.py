@@ -90,6 +90,13 @@ class Fracture:
     acuity: Acuity
     fixed: bool = False
 
+    @property
+    def bone(self) -> str:
+        """Name of the bone: "clavicle_left", "rib_right_7"."""
+        if self.rib is None:
+            return f"clavicle_{self.side.value}"
+        return f"rib_{self.side.value}_{self.rib}"
+
 
 @dataclass(frozen=True)
 class Person:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ribsight.simulation.anatomy.chest import Chest
-from ribsight.simulation.confounders.lengths import confounder_lengths, cropped
+from ribsight.simulation.confounders.lengths import confounder_lengths
 from ribsight.simulation.confounders.part import Part
 from ribsight.simulation.confounders.place import confounder_parts
-from ribsight.simulation.mesh import ellipsoid
 from ribsight.simulation.projection.camera import Camera, camera_for
 from ribsight.simulation.projection.film import FINE
 from ribsight.simulation.projection.raster import path_length
+from ribsight.simulation.solids import ellipsoid
 from ribsight.simulation.truth import Confounder, Fracture, View
 
 
@@ -70,6 +70,6 @@ def test_a_balls_middle_is_its_diameter_times_its_density() -> None:
 
 def test_the_cropped_cameras_pixels_are_the_films(chest: Chest) -> None:
     film = camera(View.OBLIQUE_LEFT)
-    part = cropped(film, 30, 50, 71, 90)
+    part = film.cropped(30, 50, 71, 90)
     assert (part.width, part.height) == (41, 40)
     assert np.allclose(part.pixel_centres(), film.pixel_centres()[50:90, 30:71])

@@ -1,6 +1,8 @@
 """A phantom of tubes in a cylinder, its labels, and what the CT path makes of them."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,24 +11,25 @@ from scipy.ndimage import binary_erosion
 
 from ribsight.errors import RibsightError
 from ribsight.findings import Acuity, Side
-from ribsight.simulation.ct.breaks import Membership, break_difference
+from ribsight.simulation.ct.breaks import break_difference
 from ribsight.simulation.ct.centrelines import trace
 from ribsight.simulation.ct.deform import Variation, draw_deformation, identity
 from ribsight.simulation.ct.grid import Grid
 from ribsight.simulation.ct.materials import UNIT, body_mask, decompose
+from ribsight.simulation.ct.membership import Membership
 from ribsight.simulation.ct.patient import (
     CtPatient,
     Scan,
     break_patient,
     camera_on,
     film_from_ct,
+    load_scan,
     patient_of,
     prepare,
     projected,
 )
 from ribsight.simulation.ct.project import project
-from ribsight.simulation.ct.volume import CtVolume, from_arrays
-from ribsight.simulation.exam import bone_of
+from ribsight.simulation.ct.volume import CtVolume, from_arrays, read_ct, read_names
 from ribsight.simulation.fractures.geometry import Break
 from ribsight.simulation.fractures.prior import FractureSettings
 from ribsight.simulation.patient import simulate_patient
@@ -275,5 +278,36 @@ def test_a_registry_s_patient_can_be_made_from_a_scan(scan: Scan) -> None:
         assert [film.shape for film in patient.films] == [(128, 128)]
         assert patient.truth.confounders == ()
         # The scan holds few bones: what it cannot break is not in the truth either.
-        assert {bone_of(one) for one in patient.truth.fractures} <= set(scan.bones)
+        assert {one.bone for one in patient.truth.fractures} <= set(scan.bones)
         assert len(patient.drawings[0]) == len(patient.truth.films[0].fractures)
+
+
+def test_without_nibabel_the_package_to_install_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(RibsightError, match=r"pip install 'ribsight\[ct\]'"):
+        load_scan(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("shape", "turn", "sentence"),
+    [((8, 8, 8, 2), 0.0, "has 4 dimensions: give one volume"), ((8, 8, 8), 0.3, "is tilted")],
+)
+def test_volumes_that_are_not_one_upright_block_are_refused(
+    tmp_path: Path, shape: tuple[int, ...], turn: float, sentence: str
+) -> None:
+    nibabel = pytest.importorskip("nibabel", reason="nibabel is missing (the extra `ct`)")
+    affine = np.eye(4)
+    affine[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    path = tmp_path / "volume.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.zeros(shape, np.int16), affine), path)
+    with pytest.raises(RibsightError, match=sentence):
+        read_ct(path, path)
+
+
+def test_a_table_of_names_says_which_row_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "names.csv"
+    path.write_text("id,structure\n92,rib_left_1\nx,rib_left_2\n")
+    with pytest.raises(RibsightError, match=r"names\.csv, row 3: give the columns id"):
+        read_names(path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ribsight.simulation.mesh import Mesh, box, ellipsoid, join
+from ribsight.simulation.mesh import Mesh, join
 from ribsight.simulation.projection.camera import Camera, camera_for, rotation_about
 from ribsight.simulation.projection.raster import (
     path_length,
@@ -13,6 +13,7 @@ from ribsight.simulation.projection.raster import (
     spans,
     weighted_lengths,
 )
+from ribsight.simulation.solids import box, ellipsoid
 from ribsight.simulation.truth import View
 
 

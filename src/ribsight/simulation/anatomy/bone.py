@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ribsight.simulation.mesh import Mesh, Vertices, frames_along, join, loft
+from ribsight.simulation.mesh import Mesh, Vertices, join
+from ribsight.simulation.solids import frames_along, loft
 
 Numbers = NDArray[np.float64]
 

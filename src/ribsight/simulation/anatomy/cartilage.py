@@ -9,7 +9,8 @@ from ribsight.findings import Side
 from ribsight.simulation.anatomy.build import Build
 from ribsight.simulation.anatomy.girdle import Sternum
 from ribsight.simulation.anatomy.ribs import Rib
-from ribsight.simulation.mesh import Mesh, copies, ellipsoid, frames_along, join, tube
+from ribsight.simulation.mesh import Mesh, copies, join
+from ribsight.simulation.solids import ellipsoid, frames_along, tube
 
 Points = NDArray[np.float64]
 

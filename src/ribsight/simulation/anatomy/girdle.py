@@ -16,7 +16,8 @@ from ribsight.findings import Side
 from ribsight.simulation.anatomy.bone import TubularBone
 from ribsight.simulation.anatomy.build import Build
 from ribsight.simulation.anatomy.ribs import Rib
-from ribsight.simulation.mesh import Mesh, tube
+from ribsight.simulation.mesh import Mesh
+from ribsight.simulation.solids import tube
 from ribsight.simulation.truth import View
 
 Points = NDArray[np.float64]

@@ -11,7 +11,8 @@ from ribsight.simulation.anatomy.abdomen import Diaphragm
 from ribsight.simulation.anatomy.build import Build
 from ribsight.simulation.anatomy.ribs import Rib
 from ribsight.simulation.anatomy.spine import Spine
-from ribsight.simulation.mesh import Mesh, loft, tube
+from ribsight.simulation.mesh import Mesh
+from ribsight.simulation.solids import loft, tube
 
 Points = NDArray[np.float64]
 

@@ -17,7 +17,8 @@ from ribsight.findings import Side
 from ribsight.simulation.anatomy.bone import BoneSurfaces, TubularBone
 from ribsight.simulation.anatomy.build import Build
 from ribsight.simulation.anatomy.girdle import Arms, through
-from ribsight.simulation.mesh import Mesh, ellipsoid, join, loft, tube
+from ribsight.simulation.mesh import Mesh, join
+from ribsight.simulation.solids import ellipsoid, loft, tube
 
 Points = NDArray[np.float64]
 

@@ -10,7 +10,8 @@ from ribsight.simulation.anatomy.build import Build
 from ribsight.simulation.anatomy.girdle import Sternum
 from ribsight.simulation.anatomy.ribs import Rib
 from ribsight.simulation.anatomy.spine import Spine
-from ribsight.simulation.mesh import Mesh, ellipsoid, loft, tube
+from ribsight.simulation.mesh import Mesh
+from ribsight.simulation.solids import ellipsoid, loft, tube
 
 Points = NDArray[np.float64]
 Numbers = NDArray[np.float64]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ribsight.simulation.anatomy.bone import BoneSurfaces
 from ribsight.simulation.anatomy.build import Build
-from ribsight.simulation.mesh import Mesh, join, loft, tube
+from ribsight.simulation.mesh import Mesh, join
+from ribsight.simulation.solids import loft, tube
 
 LEVELS = np.arange(-1, 16)
 """-1 is C6, 0 is C7, 1 to 12 are T1 to T12, 13 to 15 are L1 to L3."""

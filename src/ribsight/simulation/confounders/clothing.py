@@ -15,7 +15,8 @@ from ribsight.simulation.confounders.shapes import (
     wire,
     xyz,
 )
-from ribsight.simulation.mesh import Mesh, ellipsoid, join
+from ribsight.simulation.mesh import Mesh, join
+from ribsight.simulation.solids import ellipsoid
 
 Points = NDArray[np.float64]
 

@@ -25,7 +25,7 @@ def confounder_lengths(parts: Sequence[Part], camera: Camera) -> dict[str, Lengt
         left, top, right, bottom = pixel_box(part.mesh, camera, margin=1)
         if right <= left or bottom <= top:
             continue
-        fine = path_length(part.mesh, cropped(camera, left, top, right, bottom).at(FINE))
+        fine = path_length(part.mesh, camera.cropped(left, top, right, bottom).at(FINE))
         lengths = cv2.resize(fine, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
         lengths = np.float32(part.density) * lengths
         names = {part.material, "soft_tissue"} if part.in_air else {part.material}
@@ -34,14 +34,3 @@ def confounder_lengths(parts: Sequence[Part], camera: Camera) -> dict[str, Lengt
                 total[name] = np.zeros((camera.height, camera.width), np.float32)
             total[name][top:bottom, left:right] += lengths
     return total
-
-
-def cropped(camera: Camera, left: int, top: int, right: int, bottom: int) -> Camera:
-    """Return the camera of a rectangle of pixels; right and bottom are the first ones outside."""
-    across = ((left + right) / 2 - camera.width / 2) * camera.pixel_spacing
-    below = ((top + bottom) / 2 - camera.height / 2) * camera.pixel_spacing
-    return Camera(
-        camera.source,
-        camera.centre + across * camera.right + below * camera.down,
-        camera.right, camera.down, camera.pixel_spacing, bottom - top, right - left,
-    )  # fmt: skip

@@ -16,7 +16,8 @@ from ribsight.simulation.confounders.shapes import (
     wire,
     xyz,
 )
-from ribsight.simulation.mesh import Mesh, ellipsoid, frames_along, loft
+from ribsight.simulation.mesh import Mesh
+from ribsight.simulation.solids import ellipsoid, frames_along, loft
 from ribsight.simulation.truth import View
 
 Points = NDArray[np.float64]

@@ -7,7 +7,8 @@ from ribsight.simulation.anatomy.bone import TubularBone
 from ribsight.simulation.confounders.landmarks import SIDES, outward, rib_of
 from ribsight.simulation.confounders.part import Part, Setting
 from ribsight.simulation.confounders.shapes import axes_from, copies, pin, stations
-from ribsight.simulation.mesh import Mesh, join, loft
+from ribsight.simulation.mesh import Mesh, join
+from ribsight.simulation.solids import loft
 from ribsight.simulation.truth import CLAVICLE_FRACTURE, RIB_FRACTURE
 
 Points = NDArray[np.float64]

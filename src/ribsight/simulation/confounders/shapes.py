@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
 from ribsight.simulation.confounders.part import Part
-from ribsight.simulation.mesh import Mesh, Triangles, ellipsoid, frames_along, tube
+from ribsight.simulation.mesh import Mesh, Triangles
+from ribsight.simulation.solids import ellipsoid, frames_along, tube
 
 Points = NDArray[np.float64]
 

@@ -15,11 +15,11 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ribsight.simulation.ct.centrelines import Centreline
-from ribsight.simulation.ct.deform import Deformation
 from ribsight.simulation.ct.grid import Grid, Points
-from ribsight.simulation.ct.materials import UNIT, Materials
+from ribsight.simulation.ct.materials import Materials
+from ribsight.simulation.ct.membership import Membership, own_density
 from ribsight.simulation.fractures.geometry import Break
-from ribsight.simulation.mesh import frames_along
+from ribsight.simulation.solids import frames_along
 
 Numbers = NDArray[np.float64]
 Field = NDArray[np.float32]
@@ -64,7 +64,7 @@ class _Place:
 
 def break_difference(
     materials: Materials,
-    member: "Membership",
+    member: Membership,
     line: Centreline,
     one: Break,
     random: np.random.Generator,
@@ -92,38 +92,13 @@ def break_difference(
     place, points_kept = _place(points, nearest, local, middle, radius, margin)
     active, points = active[points_kept], points[points_kept]
     own = np.zeros(np.prod(grid.shape), np.float32)
-    own[active] = _own_density(materials, member, points)
+    own[active] = own_density(materials, member, points)
     own = own.reshape(grid.shape)
     difference = np.zeros(own.size, np.float32)
     difference[active] = _broken(own, grid, points, place, one, reach, random) - own.ravel()[active]
     difference[np.abs(difference) < 1e-4] = 0
     at = np.array([np.interp(one.station, line.stations, line.centres[:, k]) for k in range(3)])
     return Difference(difference.reshape(grid.shape), grid, at)
-
-
-class Membership:
-    """How much of a point of the patient belongs to one bone: 1 inside its label, 0 outside."""
-
-    def __init__(
-        self, labels: NDArray[np.uint16], grid: Grid, number: int, deformation: Deformation
-    ):
-        """Cut out the label's surroundings; voxels of no bone around it belong to it too."""
-        voxels = np.argwhere(labels == number)
-        low = np.maximum(voxels.min(axis=0) - 4, 0)
-        high = np.minimum(voxels.max(axis=0) + 5, labels.shape)
-        block = labels[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
-        disc = ndimage.generate_binary_structure(2, 1)[:, None, :]
-        grown = ndimage.binary_dilation(block == number, disc, iterations=2)
-        self._share = (grown & ((block == 0) | (block == number))).astype(np.float32)
-        self._grid = grid.part(tuple(int(n) for n in low), tuple(int(n) for n in high))  # type: ignore[arg-type]
-        self._deformation = deformation
-
-    def __call__(self, points: Points) -> Field:
-        """Return (N,) shares at points (N, 3) of the patient."""
-        where = self._grid.indices(self._deformation.to_source(points))
-        return np.asarray(
-            ndimage.map_coordinates(self._share, where.T, order=1, cval=0.0), np.float32
-        )
 
 
 def _apex(one: Break, reach: float) -> float:
@@ -167,21 +142,6 @@ def _near(grid: Grid, local: Points, margin: float) -> tuple[NDArray[np.intp], N
     flat = station[: grid.shape[0], : grid.shape[1], : grid.shape[2]].ravel()
     active = np.flatnonzero(flat >= 0)
     return active, flat[active]
-
-
-def _own_density(materials: Materials, member: Membership, points: Points) -> Field:
-    """Return the bone's own density at points (N, 3)."""
-    where = materials.grid.indices(points)
-    low = np.maximum(np.floor(where.min(axis=0)).astype(int) - 1, 0)
-    high = np.ceil(where.max(axis=0)).astype(int) + 2
-    block = materials.bone[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
-    values = ndimage.map_coordinates(
-        block.astype(np.float32) / UNIT, (where - low).T, order=1, cval=0.0, output=np.float32
-    )
-    dense = np.flatnonzero(values > 0)
-    values[dense] *= member(points[dense])
-    density: Field = values
-    return density
 
 
 def _place(

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ribsight.simulation.confounders.lengths import cropped
-from ribsight.simulation.ct.breaks import Difference, Membership, break_difference
+from ribsight.simulation.ct.breaks import Difference, break_difference
 from ribsight.simulation.ct.centrelines import Centreline, centrelines
 from ribsight.simulation.ct.deform import Deformation, Variation, deform, draw_deformation
 from ribsight.simulation.ct.materials import UNIT, Materials, decompose
+from ribsight.simulation.ct.membership import Membership
 from ribsight.simulation.ct.project import project
 from ribsight.simulation.ct.volume import CtVolume, read_ct
 from ribsight.simulation.fractures.drawing import MARGIN, VISIBLE, contrast_to_noise
@@ -139,7 +139,7 @@ def break_patient(
     """
     found = {}
     for fracture in fractures:
-        line = patient.bones.get(bone_of(fracture))
+        line = patient.bones.get(fracture.bone)
         if line is None:
             continue
         random = np.random.default_rng([seed, int(fracture.name.lstrip("f"))])
@@ -225,24 +225,17 @@ def projected(one: Difference, camera: Camera) -> Lengths:
     right, bottom = min(right, camera.width), min(bottom, camera.height)
     if right <= left or bottom <= top:
         return total
-    near = cropped(camera, int(left), int(top), int(right), int(bottom))
+    near = camera.cropped(int(left), int(top), int(right), int(bottom))
     fine = project(one.bone, one.grid, near.at(_FINE))
     blocks = fine.reshape(near.height, _FINE, near.width, _FINE)
     total[top:bottom, left:right] = blocks.mean(axis=(1, 3))
     return total
 
 
-def bone_of(fracture: Fracture) -> str:
-    """Return the name of the bone a fracture is in."""
-    if fracture.rib is None:
-        return f"clavicle_{fracture.side.value}"
-    return f"rib_{fracture.side.value}_{fracture.rib}"
-
-
 def _room(fracture: Fracture, fractures: tuple[Fracture, ...], length: float) -> float:
     """Return mm to the middle between a fracture and the next one of the same bone."""
     apart = [abs(other.position - fracture.position) * length / 2 for other in fractures
-             if other.name != fracture.name and bone_of(other) == bone_of(fracture)]  # fmt: skip
+             if other.name != fracture.name and other.bone == fracture.bone]  # fmt: skip
     return max(min(apart, default=np.inf), 8.0)
 
 

@@ -1,10 +1,11 @@
 """A CT volume and its label map: read, checked, and brought into patient coordinates."""
 
 import csv
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,14 +135,19 @@ def read_names(path: Path) -> dict[int, str]:
 
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return {int(row["id"]): row["structure"] for row in csv.DictReader(stream)}
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RibsightError(f"cannot read {path}: {error}") from error
-    except (KeyError, ValueError, TypeError) as error:
-        raise RibsightError(
-            f"{path} must have the columns id (a number) and structure (a name)"
-        ) from error
+    names: dict[int, str] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            names[int(row["id"])] = row["structure"]
+        except (KeyError, ValueError, TypeError) as error:
+            raise RibsightError(
+                f"{path}, row {number}: give the columns id (a number) and structure (a name)"
+            ) from error
+    return names
 
 
 def _load(path: Path) -> "nibabel.Nifti1Image":
@@ -152,10 +158,12 @@ def _load(path: Path) -> "nibabel.Nifti1Image":
             "a CT volume needs the package nibabel: pip install 'ribsight[ct]'"
         ) from error
     try:
-        image = nibabel.load(path)
+        image = cast("nibabel.Nifti1Image", nibabel.load(path))
     except (OSError, nibabel.filebasedimages.ImageFileError) as error:
         raise RibsightError(f"cannot read {path} as a NIfTI volume: {error}") from error
-    return image  # type: ignore[return-value]
+    if len(image.shape) != 3:
+        raise RibsightError(f"{path} has {len(image.shape)} dimensions: give one volume")
+    return image
 
 
 def _upright(path: Path, image: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -169,7 +177,7 @@ def _upright(path: Path, image: Any) -> tuple[NDArray[Any], NDArray[np.float64]]
         raise RibsightError(f"{path} is tilted against the body's axes: resample it upright")
     try:
         return np.asarray(canonical.dataobj), canonical.affine
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise RibsightError(f"cannot read {path}: {error}") from error
 
 

@@ -14,7 +14,8 @@ from ribsight.simulation.anatomy.bone import (
     surface,
 )
 from ribsight.simulation.fractures.geometry import Break
-from ribsight.simulation.mesh import Mesh, ellipsoid, join
+from ribsight.simulation.mesh import Mesh, join
+from ribsight.simulation.solids import ellipsoid
 
 Numbers = NDArray[np.float64]
 Points = NDArray[np.float64]

@@ -99,20 +99,16 @@ def _about(random: np.random.Generator, middle: float, spread: float) -> float:
 def _aged(fresh: Break, acuity: Acuity, random: np.random.Generator) -> Break:
     if acuity is Acuity.HEALING:
         # Weeks old: cloudy callus, the line still open or filling.
-        return _changed(
+        return replace(
             fresh, gap=0.7 * fresh.gap, roughness=0.2, fragments=0,
             callus=float(random.uniform(2.0, 4.5)), callus_mineral=float(random.uniform(0.12, 0.3)),
         )  # fmt: skip
     if acuity is Acuity.OLD:
         # Remodelled: the step is a smooth shoulder, the bone thicker.
         keep = random.uniform(0.3, 0.8)
-        return _changed(
+        return replace(
             fresh, gap=0.0, bulge=0.0, roughness=0.0, fragments=0, healed=True, slant=0.0,
             step=(fresh.step[0] * keep, fresh.step[1] * keep), bend=fresh.bend * keep,
             callus=float(random.uniform(0.8, 3.0)), callus_mineral=float(random.uniform(0.3, 0.5)),
         )  # fmt: skip
     return fresh
-
-
-def _changed(fresh: Break, **values: object) -> Break:
-    return replace(fresh, **values)  # type: ignore[arg-type]

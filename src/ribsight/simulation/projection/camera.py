@@ -1,6 +1,6 @@
 """Point source and flat detector: where a point of the patient falls on the film."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,6 +71,13 @@ class Camera:
         x = (np.arange(self.width) + 0.5 - self.width / 2) * self.pixel_spacing
         y = (np.arange(self.height) + 0.5 - self.height / 2) * self.pixel_spacing
         return self.centre + x[None, :, None] * self.right + y[:, None, None] * self.down
+
+    def cropped(self, left: int, top: int, right: int, bottom: int) -> "Camera":
+        """Return the camera of a rectangle of pixels; right and bottom are the first outside."""
+        across = ((left + right) / 2 - self.width / 2) * self.pixel_spacing
+        below = ((top + bottom) / 2 - self.height / 2) * self.pixel_spacing
+        centre = self.centre + across * self.right + below * self.down
+        return replace(self, centre=centre, height=bottom - top, width=right - left)
 
     def at(self, factor: float) -> "Camera":
         """Return the same camera with `factor` times as many pixels along each side."""

@@ -8,6 +8,7 @@ leaks through a seam.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -83,14 +84,20 @@ def spans(mesh: Mesh, camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.f
     return enters, leaves
 
 
+@lru_cache(maxsize=4)
 def ray_lengths(camera: Camera) -> Lengths:
-    """Return the distance from the source to the middle of each pixel, (H, W) mm."""
+    """Return the distance from the source to the middle of each pixel, (H, W) mm.
+
+    One film asks for those of its camera many times: they are kept, and nobody may write to them.
+    """
     x = (np.arange(camera.width) + 0.5 - camera.width / 2) * camera.pixel_spacing
     y = (np.arange(camera.height) + 0.5 - camera.height / 2) * camera.pixel_spacing
     to_centre = camera.centre - camera.source
     x, y = x + to_centre @ camera.right, y + to_centre @ camera.down
     squares = camera.source_to_detector**2 + (x * x)[None, :] + (y * y)[:, None]
-    return np.sqrt(squares).astype(np.float32)
+    lengths = np.sqrt(squares).astype(np.float32)
+    lengths.setflags(write=False)
+    return lengths
 
 
 def pixel_box(mesh: Mesh, camera: Camera, margin: int = 0) -> tuple[int, int, int, int]:
@@ -153,30 +160,43 @@ def _edge(ax, ay, bx, by, px, py):  # type: ignore[no-untyped-def]
     return value if top_left else value - 1
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _facing(corners, triangle):  # type: ignore[no-untyped-def]
+    """Return the corners' indices in one sense of rotation, and +1, -1 (turned) or 0 (edge on)."""
+    a, b, c = triangle[0], triangle[1], triangle[2]
+    area = (corners[b, 0] - corners[a, 0]) * (corners[c, 1] - corners[a, 1]) - (
+        corners[b, 1] - corners[a, 1]
+    ) * (corners[c, 0] - corners[a, 0])
+    if area < 0:
+        return a, c, b, -1
+    return a, b, c, 1 if area > 0 else 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _covered(first, second, third, count):  # type: ignore[no-untyped-def]
+    """Return the first and last of `count` pixels whose middles lie between three coordinates."""
+    half, unit = _SUBPIXELS // 2, _SUBPIXELS
+    low = max((min(first, second, third) - half + unit - 1) // unit, 0)
+    high = min((max(first, second, third) - half) // unit, count - 1)
+    return low, high
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def _scan_sum(out, corners, nearness, triangles, turn, weights, fine):  # type: ignore[no-untyped-def]
     height, width = out.shape[0] * fine, out.shape[1] * fine
     channels = weights.shape[0]
     half, unit = _SUBPIXELS // 2, _SUBPIXELS
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        a, b, c, facing = _facing(corners, triangles[t])
+        if facing == 0:
+            continue
         ax, ay, bx, by = corners[a, 0], corners[a, 1], corners[b, 0], corners[b, 1]
         cx, cy = corners[c, 0], corners[c, 1]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0:
-            continue
-        sign = np.float32(turn)
-        if area < 0:
-            b, c = c, b
-            bx, by, cx, cy = cx, cy, bx, by
-            area = -area
-            sign = -sign
-        left = max((min(ax, bx, cx) - half + unit - 1) // unit, 0)
-        right = min((max(ax, bx, cx) - half) // unit, width - 1)
-        top = max((min(ay, by, cy) - half + unit - 1) // unit, 0)
-        bottom = min((max(ay, by, cy) - half) // unit, height - 1)
+        left, right = _covered(ax, bx, cx, width)
+        top, bottom = _covered(ay, by, cy, height)
         if left > right or top > bottom:
             continue
+        sign = np.float32(turn * facing)
         na, nb, nc = nearness[a], nearness[b], nearness[c]
         for row in range(top, bottom + 1):
             py = row * unit + half
@@ -206,20 +226,13 @@ def _scan_span(enters, leaves, corners, nearness, triangles):  # type: ignore[no
     height, width = enters.shape
     half, unit = _SUBPIXELS // 2, _SUBPIXELS
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        a, b, c, facing = _facing(corners, triangles[t])
+        if facing == 0:
+            continue
         ax, ay, bx, by = corners[a, 0], corners[a, 1], corners[b, 0], corners[b, 1]
         cx, cy = corners[c, 0], corners[c, 1]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0:
-            continue
-        if area < 0:
-            b, c = c, b
-            bx, by, cx, cy = cx, cy, bx, by
-            area = -area
-        left = max((min(ax, bx, cx) - half + unit - 1) // unit, 0)
-        right = min((max(ax, bx, cx) - half) // unit, width - 1)
-        top = max((min(ay, by, cy) - half + unit - 1) // unit, 0)
-        bottom = min((max(ay, by, cy) - half) // unit, height - 1)
+        left, right = _covered(ax, bx, cx, width)
+        top, bottom = _covered(ay, by, cy, height)
         if left > right or top > bottom:
             continue
         na, nb, nc = nearness[a], nearness[b], nearness[c]
