@@ -8,10 +8,10 @@ import pytest
 
 from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
+from ribsight.evaluation.documents import comparison_document, write_evaluation
 from ribsight.evaluation.evaluate import compare, evaluate
 from ribsight.evaluation.predictions import FailedImage, Mark, Predictions
 from ribsight.evaluation.protocol import Protocol
-from ribsight.evaluation.results import comparison_document, write_evaluation
 from ribsight.evaluation.truth import truth_of
 
 MakeCohort = Callable[..., Cohort]

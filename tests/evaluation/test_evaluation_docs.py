@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ribsight.cohort.tables import Cohort
+from ribsight.evaluation.documents import evaluation_document
 from ribsight.evaluation.evaluate import evaluate
 from ribsight.evaluation.predictions import Predictions
 from ribsight.evaluation.protocol import Protocol
-from ribsight.evaluation.results import evaluation_document
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 

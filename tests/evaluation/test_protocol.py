@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ribsight.errors import RibsightError
-from ribsight.evaluation.protocol import Protocol
+from ribsight.evaluation.protocol import Protocol, protocol_from_dict
 
 
 def test_sentence_says_every_choice() -> None:
@@ -31,8 +31,7 @@ def test_another_protocol_says_another_sentence(other: Protocol) -> None:
     assert other.describe() != Protocol().describe()
     document = json.loads(json.dumps(other.to_dict()))
     sentence = document.pop("sentence")
-    points = tuple(document.pop("operating_points"))
-    assert Protocol(operating_points=points, **document) == other
+    assert protocol_from_dict(document, "test") == other
     assert sentence == other.describe()
 
 

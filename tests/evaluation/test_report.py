@@ -175,7 +175,7 @@ def test_report_is_one_self_contained_page(
         for name in ("src", "href", "xlink:href"):
             assert (attributes.get(name) or "#").startswith(("data:", "#"))
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 6
+    assert len(images) == 12  # each whole and close up
     assert all(attributes["alt"] for attributes in images)
     assert "url(http" not in path.read_text(encoding="utf-8")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ribsight.errors import RibsightError
 from ribsight.findings import Split
 
 if TYPE_CHECKING:
@@ -18,9 +20,16 @@ if TYPE_CHECKING:
 
     from ribsight.cohort.tables import Cohort
     from ribsight.evaluation.predictions import Predictions
-    from ribsight.evaluation.results import Comparison, Evaluation, Figure
+    from ribsight.evaluation.results import (
+        Comparison,
+        Evaluation,
+        Figure,
+        FindingResult,
+        OperatingPoint,
+    )
 
 _PATH = click.Path(path_type=Path)
+_PERMUTATIONS = 1000
 
 
 @click.command()
@@ -29,6 +38,25 @@ _PATH = click.Path(path_type=Path)
 @click.option("--split", type=click.Choice([str(one) for one in Split]), required=True)
 @click.option("--against", type=_PATH, metavar="RUN", help="Compare with this run, paired.")
 @click.option("--out", type=_PATH, help="Folder of the results. [default: RUN]")
+@click.option("--protocol", default="ribsight", show_default=True, metavar="PRESET|FILE.toml")
+@click.option(
+    "--choose",
+    multiple=True,
+    metavar="AIM",
+    help="On val: choose an operating point ('sensitivity 0.95', '0.2 false positives per image', "
+    "'youden', ...) and keep it with the model of RUN.",
+)
+@click.option(
+    "--prevalence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="For predictive values. [default: that of the split]",
+)
+@click.option(
+    "--strata",
+    multiple=True,
+    metavar="COLUMN[:CUT,CUT]",
+    help="Part by this. [default: sizes and columns of few values]",
+)
 @click.option("--replicates", type=click.IntRange(min=100), default=2000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap.")
 @click.option("--accelerator", type=click.Choice(["cpu", "cuda", "mps"]), default="cpu")
@@ -41,6 +69,10 @@ def evaluate(
     split: str,
     against: Path | None,
     out: Path | None,
+    protocol: str,
+    choose: tuple[str, ...],
+    prevalence: float | None,
+    strata: tuple[str, ...],
     replicates: int,
     seed: int,
     accelerator: str,
@@ -52,21 +84,32 @@ def evaluate(
     """Measure the model of RUN on one split: evaluation.json, predictions.json, report.html.
 
     With --against, differences are RUN - OTHER on the same resamples, in comparison.json.
+    Operating points that were chosen on val are applied as they are.
     """
     from ribsight.cohort.check import require_sound
     from ribsight.cohort.tables import load_cohort
     from ribsight.detector.memory import keep_freed_memory
+    from ribsight.detector.model_file import find_model
     from ribsight.distillation.run_folder import read_metrics
-    from ribsight.evaluation.evaluate import compare
-    from ribsight.evaluation.evaluate import evaluate as measure
-    from ribsight.evaluation.gallery import make_gallery
+    from ribsight.evaluation.documents import comparison_document, write_evaluation
+    from ribsight.evaluation.evaluate import score_on_cohort
+    from ribsight.evaluation.gallery import finding_gallery
+    from ribsight.evaluation.match_file import write_matches
+    from ribsight.evaluation.operating_points import FILE, parse_aim, read_points, write_points
+    from ribsight.evaluation.operating_points import choose as choose_points
     from ribsight.evaluation.predictions import write_predictions
-    from ribsight.evaluation.protocol import Protocol
+    from ribsight.evaluation.presets import read_protocol
     from ribsight.evaluation.report import write_report
-    from ribsight.evaluation.results import comparison_document, write_evaluation
+    from ribsight.evaluation.score import Scoring, compare_scored
+    from ribsight.evaluation.strata import parse_column
     from ribsight.files import write_text
 
     keep_freed_memory()
+    aims = [parse_aim(one) for one in choose]
+    if aims and split != Split.VAL:
+        raise RibsightError(f"operating points are chosen on val and then frozen, not on {split}")
+    rules = read_protocol(protocol)
+    columns = tuple(parse_column(one) for one in strata) or None
     cohort = load_cohort(cohort_folder)
     require_sound(cohort)
     folder = out or run
@@ -75,20 +118,30 @@ def evaluate(
                      quiet=quiet)
         for one in (run, against) if one is not None
     ]  # fmt: skip
-    protocol = Protocol()
+    scoring = Scoring(rules, replicates, seed, (), prevalence, columns)
+    kept = find_model(run) / FILE
+    if aims:
+        plain = score_on_cohort(said[0], cohort, split, replace(scoring, strata=()))
+        write_points(choose_points(aims, plain), plain, kept)
+    if kept.is_file():
+        scoring = replace(scoring, points=read_points(kept, said[0].model_sha256, rules))
+    scored = score_on_cohort(said[0], cohort, split, scoring)
+    result = scored.evaluation
     comparison: Comparison | None = None
-    if against is None:
-        result = measure(said[0], cohort, split, protocol, replicates=replicates, seed=seed)
-    else:
-        comparison = compare(
-            said[1], said[0], cohort, split, protocol, replicates=replicates, seed=seed
-        )
-        result = comparison.b
+    if against is not None:
+        other = score_on_cohort(said[1], cohort, split, replace(scoring, points=(), strata=()))
+        comparison = compare_scored(other, scored, permutations=_PERMUTATIONS, seed=seed)
         write_text(
             folder / "comparison.json", json.dumps(comparison_document(comparison), indent=1) + "\n"
         )
-    gallery = make_gallery(said[0], cohort, split, protocol, _reader(cohort))
+    read = _reader(cohort)
+    gallery = [
+        picture
+        for one in scored.measured.values()
+        for picture in finding_gallery(one.truth, one.reading, one.table, read)
+    ]
     write_predictions(said[0], folder / "predictions.json")
+    write_matches(scored.measured.values(), folder / "matches.parquet")
     write_report(
         folder / "report.html", result, gallery, read_metrics(run / "metrics.jsonl"), comparison
     )
@@ -137,6 +190,8 @@ def _print_result(result: Evaluation, comparison: Comparison | None) -> None:
         )
         click.echo(f"    AUROC       {_interval(one.auroc)}")
         click.echo(f"    FROC score  {_interval(one.froc_score)}")
+        for point in one.operating_points:
+            _print_point(point, one)
     click.echo(f"  FROC protocol: {result.protocol.describe()}")
     if comparison is None:
         return
@@ -145,6 +200,15 @@ def _print_result(result: Evaluation, comparison: Comparison | None) -> None:
         click.echo(f"  {difference.finding}")
         click.echo(f"    AUROC       {_interval(difference.auroc, sign='+')}")
         click.echo(f"    FROC score  {_interval(difference.froc_score, sign='+')}")
+
+
+def _print_point(point: OperatingPoint, result: FindingResult) -> None:
+    click.echo(f"    at {point.threshold:.4g}, chosen on {point.chosen_on} for {point.aim}:")
+    for key in ("sensitivity", "specificity", "lesion_recall", "false_positives_per_image"):
+        figure = result.find(f"{point.aim}/{key}")
+        if figure is not None:
+            words = key.replace("lesion_recall", "regions hit").replace("_", " ")
+            click.echo(f"      {words:26}{_interval(figure)}")
 
 
 def _interval(figure: Figure, sign: str = "") -> str:

@@ -26,6 +26,8 @@ _COMMANDS = {
     ),
     "train": ("ribsight.cli.train_command:train", "Train a detector from a recipe."),
     "evaluate": ("ribsight.cli.evaluate_command:evaluate", "Measure a detector, with a report."),
+    "score": ("ribsight.cli.score_command:score", "Score any detector's marks against a truth."),
+    "compare": ("ribsight.cli.score_command:compare", "Compare detectors' marks, paired."),
     "predict": ("ribsight.cli.predict_command:predict", "Find fractures in images."),
 }
 # Of the machine, not of ribsight: the sentence is enough.

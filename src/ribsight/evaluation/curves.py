@@ -65,3 +65,25 @@ def read_linear(rate: Floats, sensitivity: Floats, at: Floats) -> Floats:
     rise = sensitivity[above] - sensitivity[below]
     read: Floats = sensitivity[below] + share * rise
     return read
+
+
+def step_rows(x: Floats, y: Floats, at: Floats) -> Floats:
+    """Return (R, P) `read_step` of (R, T) curves at (P,) positions, 0 before the first point.
+
+    >>> step_rows(np.array([[0.1, 0.3]]), np.array([[0.5, 0.8]]), np.array([0.0, 0.1, 9.0]))
+    array([[0. , 0.5, 0.8]])
+    """
+    with_zero = np.concatenate([np.zeros((len(y), 1)), y], axis=1)
+    place = np.array([np.searchsorted(row, at, side="right") for row in x], dtype=np.int64)
+    return np.take_along_axis(with_zero, place.reshape(len(x), len(at)), axis=1)
+
+
+def linear_rows(x: Floats, y: Floats, at: Floats) -> Floats:
+    """Return (R, P) `read_linear` of (R, T) curves at (P,) positions."""
+    place = np.array([np.searchsorted(row, at, side="right") - 1 for row in x], dtype=np.int64)
+    below = place.reshape(len(x), len(at))
+    above = np.minimum(below + 1, x.shape[1] - 1)
+    x0, x1, y0, y1 = (np.take_along_axis(v, i, axis=1) for v in (x, y) for i in (below, above))
+    share = np.divide(at - x0, x1 - x0, out=np.zeros(below.shape), where=x1 > x0)
+    read: Floats = y0 + share * (y1 - y0)
+    return read

@@ -25,6 +25,7 @@ def draw_example(
     marks: Sequence[Mark],
     *,
     longest_side: int = LONGEST_SIDE,
+    window: tuple[float, float, float, float] | None = None,
 ) -> "Image":
     """Return the picture with outlines dashed and marks solid, reduced if it is too long.
 
@@ -33,13 +34,21 @@ def draw_example(
         stored_size: width and height in stored pixels, in which all coordinates are.
         outlines: (P, 2) closed polygons.
         marks: each drawn as box, cross at the location, and score.
-        longest_side: of the picture, in pixels.
+        longest_side: of the picture, in pixels; a window is enlarged to it.
+        window: x0, y0, x1, y1 in stored pixels of the part to show; what of it lies outside the
+            radiograph is left away.
     """
     from PIL import Image, ImageDraw
 
-    scale = min(1.0, longest_side / max(pixels.shape))
+    if window is not None:
+        pixels, stored_size, (left, top) = _cut(pixels, stored_size, window)
+        outlines = [outline - (left, top) for outline in outlines]
+        marks = [_moved(mark, left, top) for mark in marks]
+    scale = longest_side / max(pixels.shape)
+    scale = min(1.0, scale) if window is None else scale
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    picture = Image.fromarray(pixels).resize(size, Image.Resampling.BOX).convert("RGB")
+    filter_ = Image.Resampling.BOX if scale <= 1 else Image.Resampling.BICUBIC
+    picture = Image.fromarray(pixels).resize(size, filter_).convert("RGB")
     to_picture = np.array(size) / np.array(stored_size)
     pen = ImageDraw.Draw(picture)
     for mark in marks:
@@ -54,13 +63,39 @@ def draw_example(
     return picture
 
 
+def _cut(
+    pixels: NDArray[np.uint8],
+    stored_size: tuple[float, float],
+    window: tuple[float, float, float, float],
+) -> tuple[NDArray[np.uint8], tuple[float, float], tuple[float, float]]:
+    """Return the window's pixels, its size and its top-left corner in stored pixels."""
+    to_pixels = np.array(pixels.shape[::-1]) / np.array(stored_size)
+    low = np.floor(np.maximum(np.array(window[:2]) * to_pixels, 0)).astype(int)
+    high = np.ceil(np.minimum(np.array(window[2:]) * to_pixels, pixels.shape[::-1])).astype(int)
+    low = np.minimum(low, np.array(pixels.shape[::-1]) - 1)
+    high = np.maximum(high, low + 1)
+    left, top = (low / to_pixels).tolist()
+    width, height = ((high - low) / to_pixels).tolist()
+    return pixels[low[1] : high[1], low[0] : high[0]], (width, height), (left, top)
+
+
+def _moved(mark: Mark, left: float, top: float) -> Mark:
+    x0, y0, x1, y1 = mark.box
+    box = (x0 - left, y0 - top, x1 - left, y1 - top)
+    return Mark(mark.x - left, mark.y - top, box, mark.score)
+
+
 def _draw_mark(
     pen: "ImageDraw", mark: Mark, to_picture: NDArray[np.float64], size: tuple[int, int]
 ) -> None:
     x0, y0, x1, y1 = (float(v) for v in np.array(mark.box) * np.tile(to_picture, 2))
     x, y = (float(v) for v in np.array([mark.x, mark.y]) * to_picture)
+    boxed = not np.isnan(x0)
+    if not boxed:
+        x0, y0, x1, y1 = x, y - 6, x, y + 6
     for colour, width in (("black", 4), (MARK_COLOUR, 2)):
-        pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colour, width=width)
+        if boxed:
+            pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colour, width=width)
         pen.line((x - 5, y, x + 5, y), fill=colour, width=width)
         pen.line((x, y - 5, x, y + 5), fill=colour, width=width)
     label = f"{mark.score:.2f}"

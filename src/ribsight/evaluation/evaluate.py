@@ -1,17 +1,24 @@
 """Predictions against a cohort: one model, or two on the same resamples."""
 
+from collections.abc import Sequence
+
 from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
-from ribsight.evaluation.bootstrap import two_sided_p
-from ribsight.evaluation.curves import Floats
-from ribsight.evaluation.measure import Measured, figure, measure
 from ribsight.evaluation.predictions import Predictions
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.reading import check_complete, reading_of
-from ribsight.evaluation.results import Comparison, Difference, Evaluation, Figure
-from ribsight.evaluation.truth import known_only, truth_of
-
-REPLICATES = 2000
+from ribsight.evaluation.results import Comparison, Evaluation, OperatingPoint
+from ribsight.evaluation.score import (
+    REPLICATES,
+    Answers,
+    Scored,
+    Scoring,
+    TruthSet,
+    compare_scored,
+    score,
+)
+from ribsight.evaluation.strata import Column
+from ribsight.evaluation.truth import truth_of
 
 
 def evaluate(
@@ -22,6 +29,9 @@ def evaluate(
     *,
     replicates: int = REPLICATES,
     seed: int = 0,
+    points: Sequence[OperatingPoint] = (),
+    prevalence: float | None = None,
+    strata: Sequence[Column] | None = (),
 ) -> Evaluation:
     """Return every figure of every finding that the predictions and the cohort share.
 
@@ -32,13 +42,17 @@ def evaluate(
         protocol: of the FROC.
         replicates: bootstrap resamples of groups.
         seed: of the resamples.
+        points: operating points, applied as they are.
+        prevalence: for predictive values; None for the split's own.
+        strata: columns to part by; None for the usual ones.
 
     Raises:
         RibsightError: a radiograph of the split has no prediction, a prediction does not fit its
             radiograph, or no finding is shared.
     """
-    measured = _measure_all(predictions, cohort, split, protocol, replicates, seed)
-    return _evaluation(measured, predictions, cohort, split, protocol, replicates, seed)
+    columns = None if strata is None else tuple(strata)
+    scoring = Scoring(protocol, replicates, seed, tuple(points), prevalence, columns)
+    return score_on_cohort(predictions, cohort, split, scoring).evaluation
 
 
 def compare(
@@ -50,28 +64,21 @@ def compare(
     *,
     replicates: int = REPLICATES,
     seed: int = 0,
+    permutations: int = 0,
 ) -> Comparison:
     """Return both evaluations and, per shared finding, b - a on the same resamples.
 
-    Arguments and errors as in `evaluate`.
+    Arguments and errors as in `evaluate`; `permutations` of the groups, for their p values.
     """
-    a = _measure_all(predictions_a, cohort, split, protocol, replicates, seed)
-    b = _measure_all(predictions_b, cohort, split, protocol, replicates, seed)
-    return Comparison(
-        a=_evaluation(a, predictions_a, cohort, split, protocol, replicates, seed),
-        b=_evaluation(b, predictions_b, cohort, split, protocol, replicates, seed),
-        differences=tuple(_difference(a[name], b[name]) for name in a if name in b),
-    )
+    scoring = Scoring(protocol, replicates, seed)
+    a, b = (score_on_cohort(one, cohort, split, scoring) for one in (predictions_a, predictions_b))
+    return compare_scored(a, b, permutations=permutations, seed=seed)
 
 
-def _measure_all(
-    predictions: Predictions,
-    cohort: Cohort,
-    split: str,
-    protocol: Protocol,
-    replicates: int,
-    seed: int,
-) -> dict[str, Measured]:
+def score_on_cohort(
+    predictions: Predictions, cohort: Cohort, split: str, scoring: Scoring
+) -> Scored:
+    """Return what `evaluate` does, with the matches and resamples it was made from."""
     part = cohort.select(split)
     check_complete(predictions, part.ids)
     shared = [name for name in cohort.findings if name in predictions.findings]
@@ -80,63 +87,19 @@ def _measure_all(
             f"the predictions are of {', '.join(predictions.findings)}, the cohort knows "
             f"{', '.join(cohort.findings)}: there is no finding to evaluate"
         )
-    measured = {}
-    for finding in shared:
-        whole = truth_of(part, finding)
-        truth = known_only(whole)
-        if not truth.images:
-            raise RibsightError(
-                f"'{finding}' is known on none of the {len(whole.images)} radiographs in split "
-                f"'{split}': there is nothing to evaluate against"
-            )
-        measured[finding] = measure(
-            truth,
-            reading_of(predictions, truth),
-            protocol,
-            replicates=replicates,
-            seed=seed,
-            left_out_unknown=len(whole.images) - len(truth.images),
-        )
-    return measured
-
-
-def _evaluation(
-    measured: dict[str, Measured],
-    predictions: Predictions,
-    cohort: Cohort,
-    split: str,
-    protocol: Protocol,
-    replicates: int,
-    seed: int,
-) -> Evaluation:
-    return Evaluation(
-        model=predictions.model,
-        model_sha256=predictions.model_sha256,
-        cohort_fingerprint=cohort.fingerprint(),
+    truth = TruthSet(
+        truths={name: truth_of(part, name) for name in cohort.findings},
+        fingerprint=cohort.fingerprint(),
         split=split,
-        protocol=protocol,
-        replicates=replicates,
-        seed=seed,
-        findings=tuple(one.result for one in measured.values()),
-        not_predicted=tuple(name for name in cohort.findings if name not in measured),
     )
+    return score(truth, answers_of(predictions), scoring)
 
 
-def _difference(a: Measured, b: Measured) -> Difference:
-    lone_group = a.result.counts.groups == 1
-    area, area_p = _paired(a.result.auroc, b.result.auroc, a.auroc, b.auroc, lone_group)
-    score, score_p = _paired(
-        a.result.froc_score, b.result.froc_score, a.froc_score, b.froc_score, lone_group
+def answers_of(predictions: Predictions) -> Answers:
+    """Return predictions as answers to any truth."""
+    return Answers(
+        model=predictions.model,
+        sha256=predictions.model_sha256,
+        findings=predictions.findings,
+        reading=lambda truth: reading_of(predictions, truth),
     )
-    return Difference(a.result.finding, area, area_p, score, score_p)
-
-
-def _paired(
-    a: Figure, b: Figure, replicates_a: Floats, replicates_b: Floats, lone_group: bool
-) -> tuple[Figure, float | None]:
-    """Return b - a with the interval of the paired differences, and its p value."""
-    differences = replicates_b - replicates_a
-    if a.value is None or b.value is None:
-        return figure(None, differences, lone_group, a.note or b.note), None
-    difference = figure(b.value - a.value, differences, lone_group)
-    return difference, two_sided_p(differences) if difference.replicates else None

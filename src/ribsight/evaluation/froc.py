@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.errors import RibsightError
-from ribsight.evaluation.curves import Floats, read_step, running_sums, tie_ends
+from ribsight.evaluation.curves import (
+    Floats,
+    linear_rows,
+    read_step,
+    running_sums,
+    step_rows,
+    tie_ends,
+)
 from ribsight.evaluation.matching import MatchTable, Outcome
-from ribsight.evaluation.protocol import Protocol
+from ribsight.evaluation.protocol import Protocol, require_equal
+from ribsight.evaluation.ranking import Passed, Ranked, corners, passed, rank, ratio
 from ribsight.evaluation.truth import NEGATIVE, Truth
 
 
@@ -25,17 +33,19 @@ class FrocEvents:
         image: (E,) image of each event, highest score first.
         score: (E,) falling.
         hit: (E,) whether it hits a region; otherwise it is a false positive.
-        ends: (T,) last event of each distinct score.
         lesions: (N,) regions on each image.
-        counted: (N,) images in the rate's denominator.
+        counted: (N,) what each image adds to the rate's denominator.
+        protocol: how the curve is read.
+        ranked: hits against false marks.
     """
 
     image: NDArray[np.int64]
     score: Floats
     hit: NDArray[np.bool_]
-    ends: NDArray[np.int64]
     lesions: NDArray[np.int64]
-    counted: NDArray[np.bool_]
+    counted: Floats
+    protocol: Protocol
+    ranked: Ranked
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,46 +61,84 @@ def froc_events(table: MatchTable, truth: Truth, protocol: Protocol) -> FrocEven
     """Return what of a match table counts under `protocol`.
 
     Raises:
-        RibsightError: no region, so no sensitivity; or no image to count false positives on.
+        RibsightError: no region, so no sensitivity; no image to count false positives on; or the
+            table was made under another protocol.
     """
-    counted = truth.located
-    if protocol.denominator == "images_without_finding":
-        counted = truth.state == NEGATIVE
+    require_equal(table.protocol, protocol)
+    counted = denominator(truth, protocol)
     if not len(truth.region_image):
         raise RibsightError(f"FROC is not defined: no region of '{truth.finding}' is drawn")
     if not counted.any():
         raise RibsightError(f"FROC is not defined: no image without '{truth.finding}'")
     hit = table.outcome == Outcome.HIT
-    false = table.outcome == Outcome.FALSE
-    if protocol.duplicates == "false_positive":
-        false |= table.outcome == Outcome.DUPLICATE
-    false &= counted[table.image]
+    false = false_marks(table, protocol) & (counted[table.image] > 0)
     moving = hit | false
     return FrocEvents(
         image=table.image[moving],
         score=table.score[moving],
         hit=hit[moving],
-        ends=tie_ends(table.score[moving]),
         lesions=truth.lesions,
         counted=counted,
+        protocol=protocol,
+        ranked=rank(table.score[hit], table.image[hit], table.score[false], table.image[false]),
     )
+
+
+def false_marks(table: MatchTable, protocol: Protocol) -> NDArray[np.bool_]:
+    """Return (M,) whether a mark is a false positive under the protocol."""
+    false: NDArray[np.bool_] = table.outcome == Outcome.FALSE
+    if protocol.duplicates == "false_positive":
+        false |= table.outcome == Outcome.DUPLICATE
+    return false
+
+
+def denominator(truth: Truth, protocol: Protocol) -> Floats:
+    """Return (N,) what each image adds to the number of images (or patients) of the rate.
+
+    Raises:
+        RibsightError: the protocol divides by patients and they are not known.
+    """
+    if protocol.denominator == "images_without_finding":
+        return np.equal(truth.state, NEGATIVE).astype(np.float64)
+    if protocol.denominator == "all_images":
+        return truth.located.astype(np.float64)
+    if not truth.patients:
+        raise RibsightError(
+            f"FROC is not defined: the protocol counts '{truth.finding}' per patient and the "
+            "patients are not known"
+        )
+    patient = np.unique(np.array(truth.patients), return_inverse=True)[1]
+    located = truth.located.astype(np.float64)
+    of_patient = np.bincount(patient, weights=located)[patient]
+    share: Floats = located / np.maximum(of_patient, 1)
+    return share
 
 
 def froc_curve(events: FrocEvents) -> FrocCurve:
     """Return the curve from (0, 0) on, one point a distinct score."""
     ones = np.ones((1, len(events.lesions)))
-    hits, false = _passed(events, ones, len(events.ends))
+    ends = tie_ends(events.score)
+    hits = running_sums(ones, events.image, events.hit, ends)
+    false = running_sums(ones, events.image, ~events.hit, ends)
     return FrocCurve(
-        thresholds=np.append(np.inf, events.score[events.ends]),
-        rate=false[0] / events.counted.sum(),
+        thresholds=np.append(np.inf, events.score[ends]),
+        rate=false[0] / _images(events, ones)[0],
         sensitivity=hits[0] / events.lesions.sum(),
     )
 
 
+def froc_read(curve: FrocCurve, rates: Floats, protocol: Protocol) -> Floats:
+    """Return (P,) sensitivity at `rates`; NaN beyond the last if the protocol says undefined."""
+    read = step_rows if protocol.interpolation == "step" else linear_rows
+    values: Floats = read(curve.rate[None], curve.sensitivity[None], rates)[0]
+    if protocol.beyond == "undefined":
+        values[rates > curve.rate[-1]] = np.nan
+    return values
+
+
 def froc_score(curve: FrocCurve, protocol: Protocol) -> float:
     """Return the mean sensitivity at the protocol's operating points."""
-    at = np.array(protocol.operating_points)
-    return float(read_step(curve.rate, curve.sensitivity, at).mean())
+    return float(froc_read(curve, np.array(protocol.operating_points), protocol).mean())
 
 
 def threshold_at(curve: FrocCurve, rate: float) -> float:
@@ -101,38 +149,32 @@ def threshold_at(curve: FrocCurve, rate: float) -> float:
 def froc_weighted(events: FrocEvents, weights: Floats, rates: Floats) -> Floats:
     """Return (R, P) sensitivity at `rates` when image n counts `weights[r, n]` times.
 
-    Only events down to the highest rate are summed, the others cannot change the answer: memory
-    is about R x N x max(rates) numbers. A replicate without regions or images is NaN.
+    A replicate without regions or images is NaN.
 
     Args:
         events: from `froc_events`.
         weights: (R, N) resample counts.
         rates: (P,) false positives per image.
     """
-    lesions, images = weights @ events.lesions, weights @ events.counted.astype(float)
-    # A hair above, so that rounding never ends the sums on the very rate that is read.
-    enough = rates.max() * images * (1 + 1e-9)
-    used = _thresholds_within(events, 1.5 * float(rates.max()))
-    hits, false = _passed(events, weights, used)
-    while used < len(events.ends) and (false[:, -1] <= enough)[images > 0].any():
-        used = min(2 * used, len(events.ends))
-        hits, false = _passed(events, weights, used)
-    read = np.full((len(weights), len(rates)), np.nan)
-    for row in np.flatnonzero((lesions > 0) & (images > 0)):
-        read[row] = read_step(false[row] / images[row], hits[row] / lesions[row], rates)
+    return froc_from(passed(events.ranked, weights), events, weights, rates)
+
+
+def froc_from(sums: Passed, events: FrocEvents, weights: Floats, rates: Floats) -> Floats:
+    """Return what `froc_weighted` does, from sums already made."""
+    lesions = weights @ events.lesions.astype(np.float64)
+    images = _images(events, weights)
+    if events.protocol.interpolation == "step":
+        read = step_rows(ratio(sums.through, images[:, None]), sums.true, rates)
+    else:
+        x, y = corners(sums)
+        read = linear_rows(ratio(x, images[:, None]), y, rates)
+    read = ratio(read, lesions[:, None])
+    if events.protocol.beyond == "undefined":
+        read[rates > ratio(sums.negatives, images)[:, None]] = np.nan
+    read[images == 0] = np.nan
     return read
 
 
-def _passed(events: FrocEvents, weights: Floats, thresholds: int) -> tuple[Floats, Floats]:
-    """Return (R, thresholds + 1) weight of hits, and of false marks, from the highest score on."""
-    ends = events.ends[:thresholds]
-    stop = ends[-1] + 1 if thresholds else 0
-    image, hit = events.image[:stop], events.hit[:stop]
-    return running_sums(weights, image, hit, ends), running_sums(weights, image, ~hit, ends)
-
-
-def _thresholds_within(events: FrocEvents, rate: float) -> int:
-    """Return how many thresholds it takes to pass `rate` unweighted, at least one if any."""
-    false = np.cumsum(~events.hit)[events.ends]
-    passed = int(np.searchsorted(false, rate * events.counted.sum(), side="right")) + 1
-    return min(passed, len(events.ends))
+def _images(events: FrocEvents, weights: Floats) -> Floats:
+    """Return (R,) the rate's denominator; whole numbers stay whole despite shares of patients."""
+    return np.round(weights @ events.counted, 9)

@@ -5,7 +5,7 @@ import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,20 @@ from ribsight.evaluation.froc import froc_curve, froc_events, threshold_at
 from ribsight.evaluation.matching import MatchTable, Outcome, match
 from ribsight.evaluation.predictions import Mark, Predictions
 from ribsight.evaluation.protocol import Protocol
-from ribsight.evaluation.reading import reading_of
+from ribsight.evaluation.reading import Reading, reading_of
 from ribsight.evaluation.truth import NEGATIVE, Truth, known_only, truth_of
 from ribsight.regions import Polygon
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 Kind = Literal["hit", "missed", "false_alarm"]
+ReadPixels = Callable[[str], NDArray[np.uint8]]
+"""Id -> (H, W) picture of the whole radiograph, at any scale."""
+
+# A crop shows the example in a square of this share of the image's longer side, or of so many
+# times the region's longer side if that is more.
+_CROP_SHARE, _CROP_REGIONS = 0.2, 2.5
 
 
 @dataclass(frozen=True)
@@ -33,16 +42,20 @@ class Example:
         image: index into the truth's images.
         score: of the mark; of a missed region the score of the mark that would hit it, -inf if
             there is none.
+        at: x and y of the mark, or of the region's centre, in stored pixels.
+        size: longer side of the region in stored pixels; 0 for a false alarm.
     """
 
     kind: Kind
     image: int
     score: float
+    at: tuple[float, float]
+    size: float
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An example drawn: a PNG as data URI, and the words beneath it."""
+    """An example drawn: PNGs as data URIs, whole and close up, and the words beneath them."""
 
     finding: str
     kind: Kind
@@ -50,6 +63,8 @@ class Picture:
     caption: str
     alt: str
     data_uri: str
+    crop_uri: str = ""
+    crop_alt: str = ""
 
 
 def pick_examples(
@@ -63,14 +78,49 @@ def pick_examples(
     hits = table.outcome == Outcome.HIT
     region_score = np.full(len(truth.region_image), -np.inf)
     region_score[table.region[hits]] = table.score[hits]
-    missed = region_score < threshold
+    missed = np.flatnonzero(region_score < threshold)
     alarms = (table.outcome == Outcome.FALSE) & (truth.state[table.image] == NEGATIVE)
     loud = table.score >= threshold
+    marks_at = np.stack([table.x, table.y], axis=1)
+    boxes = truth.region_boxes
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
+    hit, alarm = np.flatnonzero(hits & loud), np.flatnonzero(alarms & loud)
+
+    def first(
+        kind: Kind,
+        images: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        at: NDArray[np.float64],
+        size: NDArray[np.float64],
+    ) -> list[Example]:
+        best: dict[int, Example] = {}
+        sign = 1 if kind == "missed" else -1
+        for row in np.lexsort((images, sign * scores)):
+            image, (x, y) = int(images[row]), at[row]
+            example = Example(
+                kind, image, float(scores[row]), (float(x), float(y)), float(size[row])
+            )
+            best.setdefault(image, example)
+        return list(best.values())[:count]
+
     return {
-        "hit": _first("hit", table.image[hits & loud], table.score[hits & loud], count, -1),
-        "missed": _first("missed", truth.region_image[missed], region_score[missed], count, 1),
-        "false_alarm": _first(
-            "false_alarm", table.image[alarms & loud], table.score[alarms & loud], count, -1
+        "hit": first(
+            "hit", table.image[hit], table.score[hit], marks_at[hit], sizes[table.region[hit]]
+        ),
+        "missed": first(
+            "missed",
+            truth.region_image[missed],
+            region_score[missed],
+            centres[missed],
+            sizes[missed],
+        ),
+        "false_alarm": first(
+            "false_alarm",
+            table.image[alarm],
+            table.score[alarm],
+            marks_at[alarm],
+            np.zeros(len(alarm)),
         ),
     }
 
@@ -80,7 +130,7 @@ def make_gallery(
     cohort: Cohort,
     split: str,
     protocol: Protocol,
-    read_pixels: Callable[[str], NDArray[np.uint8]],
+    read_pixels: ReadPixels,
     *,
     count: int = 4,
 ) -> list[Picture]:
@@ -100,41 +150,57 @@ def make_gallery(
         RibsightError: as `evaluate` does. A finding without a FROC has no gallery.
     """
     part = cohort.select(split)
-    drawn = dict(zip(part.ids, part.drawn(revealed_only=False), strict=True))
-    said = {one.id: one for one in predictions.images}
     pictures: list[Picture] = []
     for finding in cohort.findings:
-        if finding not in predictions.findings:
-            continue
-        truth = known_only(truth_of(part, finding))
-        table = match(truth, reading_of(predictions, truth), protocol)
-        try:
-            curve = froc_curve(froc_events(table, truth, protocol))
-        except RibsightError:
-            continue
-        threshold = threshold_at(curve, protocol.operating_points[-1])
-        examples = pick_examples(truth, table, threshold, count)
-        for example in itertools.chain(*examples.values()):
-            id_ = truth.images[example.image]
-            outlines = [
-                polygon
-                for region in drawn[id_]
-                if region.finding == finding
-                for polygon in region.polygons
-            ]
-            marks = [mark for mark in said[id_].findings[finding].marks if mark.score >= threshold]
-            pictures.append(_picture(example, truth, outlines, marks, read_pixels(id_)))
+        if finding in predictions.findings:
+            truth = known_only(truth_of(part, finding))
+            reading = reading_of(predictions, truth)
+            table = match(truth, reading, protocol)
+            pictures += finding_gallery(truth, reading, table, read_pixels, count=count)
     return pictures
 
 
-def _first(
-    kind: Kind, images: NDArray[np.int64], scores: NDArray[np.float64], count: int, sign: int
-) -> list[Example]:
-    """Return the first `count` distinct images by rising (1) or falling (-1) score."""
-    best: dict[int, float] = {}
-    for row in np.lexsort((images, sign * scores)):
-        best.setdefault(int(images[row]), float(scores[row]))
-    return [Example(kind, image, score) for image, score in list(best.items())[:count]]
+def finding_gallery(
+    truth: Truth, reading: Reading, table: MatchTable, read_pixels: ReadPixels, *, count: int = 4
+) -> list[Picture]:
+    """Draw the examples of one finding; nothing if it has no FROC. Arguments as `make_gallery`."""
+    try:
+        curve = froc_curve(froc_events(table, truth, table.protocol))
+    except RibsightError:
+        return []
+    threshold = threshold_at(curve, table.protocol.operating_points[-1])
+    examples = pick_examples(truth, table, threshold, count)
+    return [
+        _picture(
+            example,
+            truth,
+            _outlines(truth, example.image),
+            _marks(reading, example.image, threshold),
+            read_pixels(truth.images[example.image]),
+        )
+        for example in itertools.chain(*examples.values())
+    ]
+
+
+def _outlines(truth: Truth, image: int) -> list[Polygon]:
+    own = np.flatnonzero(truth.region_image == image)
+    if truth.outlines:
+        return [polygon for region in own for polygon in truth.outlines[region]]
+    return [
+        np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+        for x0, y0, x1, y1 in truth.region_boxes[own]
+    ]
+
+
+def _marks(reading: Reading, image: int, threshold: float) -> list[Mark]:
+    own = np.flatnonzero((reading.mark_image == image) & (reading.mark_scores >= threshold))
+    own = own[np.argsort(-reading.mark_scores[own], kind="stable")]
+    marks = []
+    for row in own:
+        x, y = reading.mark_xy[row].tolist()
+        box = reading.mark_boxes[row].tolist() if len(reading.mark_boxes) else [np.nan] * 4
+        marks.append(Mark(x, y, (box[0], box[1], box[2], box[3]), float(reading.mark_scores[row])))
+    return marks
 
 
 def _picture(
@@ -146,19 +212,30 @@ def _picture(
 ) -> Picture:
     id_ = truth.images[example.image]
     width, height = truth.sizes[example.image]
-    drawn = draw_example(pixels, (float(width), float(height)), outlines, marks)
-    stream = io.BytesIO()
-    drawn.save(stream, format="PNG", optimize=True)
-    encoded = base64.b64encode(stream.getvalue()).decode("ascii")
+    if np.isnan(width):
+        height, width = pixels.shape
+    size = float(width), float(height)
     scores = ", ".join(f"{mark.score:.2f}" for mark in marks) or "none"
+    half = max(_CROP_SHARE * max(size), _CROP_REGIONS * example.size) / 2
+    x, y = example.at
+    window = x - half, y - half, x + half, y + half
+    what = {"hit": "the hit", "missed": "the missed region", "false_alarm": "the false mark"}
     return Picture(
         finding=truth.finding,
         kind=example.kind,
         radiograph=id_,
         caption=_caption(example),
         alt=f"Radiograph {id_}: {len(outlines)} drawn outlines (dashed), mark scores: {scores}",
-        data_uri=f"data:image/png;base64,{encoded}",
+        data_uri=_data_uri(draw_example(pixels, size, outlines, marks)),
+        crop_uri=_data_uri(draw_example(pixels, size, outlines, marks, window=window)),
+        crop_alt=f"Radiograph {id_}, close up: {what[example.kind]} at x {x:.0f}, y {y:.0f}",
     )
+
+
+def _data_uri(picture: "Image") -> str:
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 
 def _caption(example: Example) -> str:

@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from ribsight.evaluation.hits import Marks, Pairs, fits_ignored, fitting_pairs
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.reading import Reading
 from ribsight.evaluation.truth import Truth
@@ -17,6 +18,7 @@ class Outcome(IntEnum):
     FALSE = 0
     HIT = 1
     DUPLICATE = 2
+    LEFT_OUT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +31,10 @@ class MatchTable:
         x: (M,) location in stored pixels.
         y: (M,) location in stored pixels.
         region: (M,) index into the truth's regions: the one hit, for a duplicate the nearest of
-            those already hit, for a false mark -1.
-        outcome: (M,) `Outcome` codes.
+            those already hit, for other marks -1.
+        outcome: (M,) `Outcome` codes; LEFT_OUT fits an ignore region and nothing else.
+        overlap: (M,) IoU with that region, NaN without a region or a box.
+        protocol: the rules it was made by.
     """
 
     image: NDArray[np.int64]
@@ -39,80 +43,125 @@ class MatchTable:
     y: NDArray[np.float64]
     region: NDArray[np.int64]
     outcome: NDArray[np.int8]
+    overlap: NDArray[np.float64]
+    protocol: Protocol
 
     def __len__(self) -> int:
         return len(self.score)
 
 
 def match(truth: Truth, reading: Reading, protocol: Protocol) -> MatchTable:
-    """Assign marks to regions, image by image, by falling score.
+    """Assign marks to regions, image by image.
 
-    A mark inside several dilated boxes hits the one, not yet hit, whose centre is nearest. Equal
-    scores go by distance to the nearest containing box's centre, then by x, then by y, so the
+    Under `greedy`, a mark that fits several regions hits the one, not yet hit, that it fits best:
+    the nearest centre, or the highest IoU. Equal scores go by fit, then by x, then by y, so the
     order of rows never matters. Marks on images that `Truth.located` excludes are left out.
 
     Args:
         truth: N images with L regions.
         reading: M marks on them.
-        protocol: the dilation; duplicates are labelled, and counted only by the FROC.
+        protocol: hit rule, assignment and ignore regions; duplicates are labelled here, and
+            counted by the figures.
+
+    Raises:
+        RibsightError: the hit rule needs boxes, sizes or spacing that are not known.
     """
-    kept = truth.located[reading.mark_image]
-    image, score = reading.mark_image[kept], reading.mark_scores[kept]
-    xy = reading.mark_xy[kept]
-    mark, region, distance = _inside_pairs(truth, image, xy, protocol.dilation)
+    marks = _counted_marks(truth, reading, protocol)
+    pairs = fitting_pairs(truth, marks, protocol)
+    outcome = np.full(len(marks.score), Outcome.FALSE, dtype=np.int8)
+    outcome[pairs.mark] = Outcome.DUPLICATE
+    if protocol.ignore_regions == "left_out" and len(truth.ignored_image):
+        outcome[fits_ignored(truth, marks, protocol)] = Outcome.LEFT_OUT
 
-    nearest = np.full(len(score), np.inf)
-    np.minimum.at(nearest, mark, distance)
-    order = np.lexsort((distance, mark, xy[mark, 1], xy[mark, 0], nearest[mark], -score[mark]))
-    outcome = np.full(len(score), Outcome.FALSE, dtype=np.int8)
-    outcome[mark] = Outcome.DUPLICATE
-    hit_region = np.full(len(score), -1, dtype=np.int64)
-    # Reversed, so that the nearest region is written last and stays.
-    hit_region[mark[order[::-1]]] = region[order[::-1]]
-    hits = _greedy(mark[order].tolist(), region[order].tolist())
-    hit_region[list(hits)] = list(hits.values())
-    outcome[list(hits)] = Outcome.HIT
+    best = np.full(len(marks.score), np.inf)
+    np.minimum.at(best, pairs.mark, pairs.rank)
+    at = marks.xy[pairs.mark]
+    order = np.lexsort(
+        (pairs.rank, pairs.mark, at[:, 1], at[:, 0], best[pairs.mark], -marks.score[pairs.mark])
+    )
+    # Reversed, so that the region that fits best is written last and stays.
+    fitted = np.full(len(marks.score), -1, dtype=np.int64)
+    fitted[pairs.mark[order[::-1]]] = np.arange(len(pairs.mark))[order[::-1]]
+    for mark, pair in _assign(pairs, order, marks, protocol).items():
+        fitted[mark] = pair
+        outcome[mark] = Outcome.HIT
 
-    rows = np.lexsort((xy[:, 1], xy[:, 0], image, -score))
+    related = (outcome == Outcome.HIT) | (outcome == Outcome.DUPLICATE)
+    region = np.full(len(marks.score), -1, dtype=np.int64)
+    region[related] = pairs.region[fitted[related]]
+    overlap = np.full(len(marks.score), np.nan)
+    overlap[related] = pairs.iou[fitted[related]]
     return MatchTable(
-        image=image[rows],
-        score=score[rows],
-        x=xy[rows, 0],
-        y=xy[rows, 1],
-        region=hit_region[rows],
-        outcome=outcome[rows],
+        image=marks.image,
+        score=marks.score,
+        x=marks.xy[:, 0],
+        y=marks.xy[:, 1],
+        region=region,
+        outcome=outcome,
+        overlap=overlap,
+        protocol=protocol,
     )
 
 
-def _greedy(marks: list[int], regions: list[int]) -> dict[int, int]:
+def _counted_marks(truth: Truth, reading: Reading, protocol: Protocol) -> Marks:
+    """Return the marks on located images, only the first `most_marks` of each, highest first."""
+    image, (x, y) = reading.mark_image, reading.mark_xy.T
+    kept = truth.located[image]
+    if protocol.most_marks is not None:
+        by_image = np.lexsort((y, x, -reading.mark_scores, image))
+        place = np.arange(len(image)) - np.searchsorted(image[by_image], image[by_image])
+        kept[by_image] &= place < protocol.most_marks
+    order = np.lexsort((y, x, image, -reading.mark_scores))
+    order = order[kept[order]]
+    boxes = reading.mark_boxes
+    if not len(boxes):
+        boxes = np.full((len(image), 4), np.nan)
+    return Marks(image[order], reading.mark_xy[order], reading.mark_scores[order], boxes[order])
+
+
+def _assign(
+    pairs: Pairs, order: NDArray[np.int64], marks: Marks, protocol: Protocol
+) -> dict[int, int]:
+    """Return the pair by which each hitting mark hits; `order` is by falling score, then fit."""
+    match protocol.assignment:
+        case "greedy":
+            return _greedy(pairs, order.tolist())
+        case "best":
+            _, first = np.unique(pairs.mark[order], return_index=True)
+            return _greedy(pairs, order[np.sort(first)].tolist())
+        case "optimal":
+            return _optimal(pairs, marks.image, protocol)
+
+
+def _greedy(pairs: Pairs, order: list[int]) -> dict[int, int]:
     """Give each mark, in turn, the first of its regions that no earlier mark has taken."""
-    region_of: dict[int, int] = {}
+    chosen: dict[int, int] = {}
     taken: set[int] = set()
-    for mark, region in zip(marks, regions, strict=True):
-        if mark not in region_of and region not in taken:
-            region_of[mark] = region
-            taken.add(region)
-    return region_of
+    mark, region = pairs.mark.tolist(), pairs.region.tolist()
+    for pair in order:
+        if mark[pair] not in chosen and region[pair] not in taken:
+            chosen[mark[pair]] = pair
+            taken.add(region[pair])
+    return chosen
 
 
-def _inside_pairs(
-    truth: Truth, image: NDArray[np.int64], xy: NDArray[np.float64], dilation: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return (mark, region, distance to the box's centre) of each mark in each dilated box.
+def _optimal(pairs: Pairs, image: NDArray[np.int64], protocol: Protocol) -> dict[int, int]:
+    """Return, image by image, the one-to-one pairs with the highest sum of 1 + quality."""
+    from scipy.optimize import linear_sum_assignment
 
-    Pairs of a mark come in an order of its regions that depends on their boxes alone.
-    """
-    boxes = truth.region_boxes
-    by_image = np.lexsort((*boxes.T[::-1], truth.region_image))
-    regions_on = truth.lesions[image]
-    first = np.searchsorted(truth.region_image[by_image], image)
-    mark = np.repeat(np.arange(len(image)), regions_on)
-    within = np.arange(len(mark)) - np.repeat(np.cumsum(regions_on) - regions_on, regions_on)
-    region = by_image[np.repeat(first, regions_on) + within]
-
-    margin = dilation * truth.sizes[image[mark]].max(axis=1, initial=0)[:, None]
-    at, box = xy[mark], boxes[region]
-    inside = ((at >= box[:, :2] - margin) & (at <= box[:, 2:] + margin)).all(axis=1)
-    centre = (box[:, :2] + box[:, 2:]) / 2
-    distance = np.linalg.norm(at - centre, axis=1)
-    return mark[inside], region[inside], distance[inside]
+    quality = -pairs.rank if protocol.hit_rule == "iou" else 1 / (1 + pairs.rank)
+    owner = image[pairs.mark]
+    by_image = np.argsort(owner, kind="stable")
+    starts = np.flatnonzero(np.diff(owner[by_image], prepend=-1))
+    chosen: dict[int, int] = {}
+    for rows in np.split(by_image, starts)[1:]:
+        own_marks, mark = np.unique(pairs.mark[rows], return_inverse=True)
+        own_regions, region = np.unique(pairs.region[rows], return_inverse=True)
+        value = np.zeros((len(own_marks), len(own_regions)))
+        value[mark, region] = 1 + quality[rows]
+        pair_at = np.full(value.shape, -1, dtype=np.int64)
+        pair_at[mark, region] = rows
+        for i, j in zip(*linear_sum_assignment(value, maximize=True), strict=True):
+            if pair_at[i, j] >= 0:
+                chosen[int(own_marks[i])] = int(pair_at[i, j])
+    return chosen

@@ -1,30 +1,107 @@
 """All figures of one finding and one detector, with the resamples behind their intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ribsight.errors import RibsightError
-from ribsight.evaluation.bootstrap import band, interval, weight_parts
-from ribsight.evaluation.curves import Floats, read_linear, read_step
-from ribsight.evaluation.froc import FrocEvents, froc_curve, froc_events, froc_weighted
+from ribsight.evaluation.bootstrap import (
+    band,
+    basic_interval,
+    bca_interval,
+    interval,
+    jackknife_weights,
+    weight_parts,
+)
+from ribsight.evaluation.calibration import reliability
+from ribsight.evaluation.curves import Floats
+from ribsight.evaluation.delong import delong
+from ribsight.evaluation.figures import ROC_GRID, Items, Replicates, items_of, replicate
 from ribsight.evaluation.matching import MatchTable, match
+from ribsight.evaluation.names import ORDER, level_and_label
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.reading import Reading
-from ribsight.evaluation.results import Counts, Curve, Figure, FindingResult, SensitivityAt
-from ribsight.evaluation.roc import auroc, auroc_weighted, roc_curve, roc_weighted
-from ribsight.evaluation.truth import Truth
+from ribsight.evaluation.results import (
+    Counts,
+    Curve,
+    Figure,
+    FindingResult,
+    NamedFigure,
+    OperatingPoint,
+    Reliability,
+    SensitivityAt,
+    Stratum,
+)
+from ribsight.evaluation.strata import Column, Part, parts_of, restrict
+from ribsight.evaluation.truth import NOT_KNOWN, Truth
 
 _CURVE_POINTS = 201
+_ATTRIBUTE = {
+    "auroc": "images",
+    "image_ap": "images",
+    "auroc_and_ap": "images",
+    "patient_auroc": "patients",
+    "afroc": "afroc",
+    "wafroc": "afroc",
+    "brier": "probabilities",
+    "ece": "probabilities",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A finding's result and its (R,) replicates, NaN where a resample has no figure."""
+    """A finding's result, its matches, and (R,) replicates by key, NaN where there is no figure."""
 
     result: FindingResult
-    auroc: Floats
-    froc_score: Floats
+    truth: Truth
+    reading: Reading
+    table: MatchTable
+    replicates: dict[str, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Figures and curves of the data as they are, of R resamples, and without each group."""
+
+    items: Items
+    plain: Replicates
+    drawn: Replicates
+    left_out: Replicates
+    replicates: int
+    lone_group: bool
+
+    def figure(self, key: str) -> Figure:
+        """Return a figure with its interval, or the reason there is none."""
+        drawn = self.drawn.figures.get(key, np.full(self.replicates, np.nan))
+        if key not in self.plain.figures:
+            attribute = _ATTRIBUTE.get(key, "froc")
+            note = self.items.why.get(attribute) or self.items.why.get("froc", "not defined")
+            return figure(None, drawn, self.lone_group, note)
+        value = float(self.plain.figures[key][0])
+        if np.isnan(value):
+            return figure(None, drawn, self.lone_group, _NAN_NOTES.get(key, _NAN_NOTE))
+        if self.lone_group:
+            return figure(value, drawn, self.lone_group)
+        if key == "ece":
+            bounds = basic_interval(value, drawn)
+        else:
+            bounds = bca_interval(value, drawn, self.left_out.figures[key])
+        if not bounds.used:
+            return figure(value, drawn, self.lone_group)
+        return Figure(value, bounds.low, bounds.high, bounds.used, bounds.dropped)
+
+    def named(self, key: str) -> NamedFigure:
+        """Return `figure` with its words."""
+        level, label = level_and_label(key)
+        return NamedFigure(key, label, level, self.figure(key))
+
+
+_NAN_NOTE = "not defined: nothing to divide by (no image or mark of the kind it is a share of)"
+_NAN_NOTES = {
+    "froc_score": "FROC score is not defined: the marks never reach its last operating point, and "
+    "the protocol leaves what lies beyond undefined"
+}
 
 
 def measure(
@@ -35,6 +112,9 @@ def measure(
     replicates: int,
     seed: int,
     left_out_unknown: int = 0,
+    points: Sequence[OperatingPoint] = (),
+    prevalence: float | None = None,
+    strata: Sequence[Column] = (),
 ) -> Measured:
     """Return every figure of `truth.finding`; equal truth and seed give equal resamples.
 
@@ -47,33 +127,59 @@ def measure(
         replicates: R resamples of groups.
         seed: of the resamples.
         left_out_unknown: how many images `known_only` took away, for the record.
+        points: operating points to apply as they are.
+        prevalence: for predictive values; None for the images' own.
+        strata: columns to part by.
+
+    Raises:
+        RibsightError: the protocol needs what is not known (`match`), or a column is not there.
     """
     table = match(truth, reading, protocol)
-    resamples = _resample(truth, reading, table, protocol, replicates, seed)
-    value, roc, auroc_note = _plain_roc(truth, reading, resamples)
-    sensitivities, froc, froc_note = _plain_froc(truth, table, protocol, resamples)
-    score = None if sensitivities is None else float(sensitivities.mean())
-    points = len(protocol.operating_points)
-    at = [None] * points if sensitivities is None else sensitivities.tolist()
+    thresholds = [(one.aim, one.threshold) for one in points]
+    items = items_of(truth, reading, table, thresholds=thresholds, prevalence=prevalence)
     counts = _counts(truth, table, left_out_unknown)
-    lone = counts.groups == 1
+    grid = _froc_grid(protocol)
+    sampled = resample(items, truth, replicates, seed, grid)
+    parts = [part for column in strata for part in parts_of(truth, column)]
     result = FindingResult(
         finding=truth.finding,
         counts=counts,
-        auroc=figure(value, resamples.auroc, lone, auroc_note),
-        froc_score=figure(score, resamples.froc.mean(axis=1), lone, froc_note),
+        auroc=sampled.figure("auroc"),
+        froc_score=sampled.figure("froc_score"),
         sensitivity_at=tuple(
-            SensitivityAt(rate, figure(at[i], resamples.froc[:, i], lone, froc_note))
-            for i, rate in enumerate(protocol.operating_points)
+            SensitivityAt(rate, sampled.figure(f"sensitivity_at_{rate:g}"))
+            for rate in protocol.operating_points
         ),
-        roc=roc,
-        froc=froc,
+        roc=_curve(ROC_GRID, sampled, "roc"),
+        froc=_curve(grid, sampled, "froc"),
+        figures=_all_figures(sampled, truth, reading),
+        wafroc=_curve(ROC_GRID, sampled, "wafroc"),
+        reliability=_reliability(sampled, truth),
+        strata=tuple(_stratum(truth, reading, table, part, replicates, seed) for part in parts),
+        operating_points=tuple(points),
     )
-    return Measured(result, resamples.auroc, resamples.froc.mean(axis=1))
+    return Measured(result, truth, reading, table, sampled.drawn.figures)
+
+
+def resample(
+    items: Items, truth: Truth, replicates: int, seed: int, grid: Floats | None = None
+) -> Resampled:
+    """Return the figures of the data as they are and of `replicates` resamples of groups."""
+    plain = replicate(items, np.ones((1, len(truth.images))), grid)
+    parts = [
+        replicate(items, weights, grid) for weights in weight_parts(truth.groups, replicates, seed)
+    ]
+    drawn = Replicates(
+        {key: np.concatenate([one.figures[key] for one in parts]) for key in plain.figures},
+        {key: np.concatenate([one.curves[key] for one in parts]) for key in plain.curves},
+    )
+    left_out = replicate(items, jackknife_weights(truth.groups))
+    lone = len(np.unique(truth.groups[truth.state != NOT_KNOWN])) == 1
+    return Resampled(items, plain, drawn, left_out, replicates, lone)
 
 
 def figure(value: float | None, replicates: Floats, lone_group: bool, note: str = "") -> Figure:
-    """Return a value with the interval of its (R,) replicates, or the reason there is none."""
+    """Return a value with the percentiles of its (R,) replicates, or why there are none."""
     if value is None:
         return Figure(None, None, None, 0, len(replicates), note)
     if lone_group:
@@ -84,90 +190,87 @@ def figure(value: float | None, replicates: Floats, lone_group: bool, note: str 
     return Figure(value, bounds.low, bounds.high, bounds.used, bounds.dropped)
 
 
-@dataclass(frozen=True, eq=False)
-class _Resamples:
-    """(R,) AUROC, (R, Q) ROC, (R, P) sensitivity at the operating points, (R, Q) FROC."""
+def _all_figures(sampled: Resampled, truth: Truth, reading: Reading) -> tuple[NamedFigure, ...]:
+    """Return all figures in reading order; those that are not defined too, with their reason."""
+    keys = [one for one in ORDER if not one.endswith("_delong")]
+    after = keys.index("froc_score") + 1
+    keys[after:after] = [
+        f"sensitivity_at_{rate:g}" for rate in sampled.items.protocol.operating_points
+    ]
+    made = {key: sampled.named(key) for key in keys}
+    made |= {key: sampled.named(key) for key in sampled.plain.figures if "/" in key}
+    if sampled.items.protocol.headline != "auroc_and_ap":
+        del made["auroc_and_ap"]
+    if not truth.patients:
+        del made["patient_auroc"]
+    figures: list[NamedFigure] = []
+    for key, one in made.items():
+        figures.append(one)
+        if key == "auroc":
+            figures.append(_delong(reading.image_scores, truth.positive, "auroc_delong"))
+    return tuple(figures)
 
-    auroc: Floats
-    roc: Floats
-    froc: Floats
-    froc_curve: Floats
+
+def _delong(
+    scores: Floats, positive: "np.ndarray[tuple[int], np.dtype[np.bool_]]", key: str
+) -> NamedFigure:
+    level, label = level_and_label(key)
+    try:
+        one = delong(scores, positive)
+    except RibsightError as error:
+        return NamedFigure(key, label, level, Figure(None, None, None, 0, 0, str(error)))
+    return NamedFigure(key, label, level, Figure(one.value, one.low, one.high, 0, 0))
 
 
-def _roc_grid() -> Floats:
-    return np.arange(_CURVE_POINTS) / (_CURVE_POINTS - 1)
+def _stratum(
+    truth: Truth,
+    reading: Reading,
+    table: MatchTable,
+    part: Part,
+    replicates: int,
+    seed: int,
+) -> Stratum:
+    smaller, own = restrict(truth, table, part)
+    sampled = resample(items_of(smaller, reading, own, lean=True), smaller, replicates, seed)
+    keys = ("auroc", "froc_score", "wafroc") if part.kind == "images" else ("froc_score", "wafroc")
+    known = smaller.state != NOT_KNOWN
+    if part.kind == "regions":
+        known = smaller.lesions > 0
+    return Stratum(
+        column=part.column,
+        label=part.label,
+        kind=part.kind,
+        images=int(known.sum()),
+        positive=int((known & smaller.positive).sum()),
+        lesions=len(smaller.region_image),
+        figures=tuple(sampled.named(key) for key in keys),
+    )
 
 
 def _froc_grid(protocol: Protocol) -> Floats:
     """Return (Q,) false positives per image: to 1, or twice the last operating point."""
-    return _roc_grid() * max(1.0, 2 * protocol.operating_points[-1])
+    steps = np.arange(_CURVE_POINTS) / (_CURVE_POINTS - 1)
+    return steps * max(1.0, 2 * protocol.operating_points[-1])
 
 
-def _events(table: MatchTable, truth: Truth, protocol: Protocol) -> FrocEvents | str:
-    """Return the FROC's events, or why there is no FROC."""
-    try:
-        return froc_events(table, truth, protocol)
-    except RibsightError as error:
-        return str(error)
+def _curve(x: Floats, sampled: Resampled, name: str) -> Curve | None:
+    if name not in sampled.plain.curves:
+        return None
+    low, high = band(sampled.drawn.curves[name])
+    if sampled.lone_group or np.isnan(low).any():
+        return Curve(x, sampled.plain.curves[name][0], None, None)
+    return Curve(x, sampled.plain.curves[name][0], low, high)
 
 
-def _resample(
-    truth: Truth,
-    reading: Reading,
-    table: MatchTable,
-    protocol: Protocol,
-    replicates: int,
-    seed: int,
-) -> _Resamples:
-    rates = np.concatenate([protocol.operating_points, _froc_grid(protocol)])
-    events = _events(table, truth, protocol)
-
-    def figures(weights: Floats) -> tuple[Floats, Floats, Floats]:
-        return (
-            auroc_weighted(reading.image_scores, truth.positive, weights),
-            roc_weighted(reading.image_scores, truth.positive, weights, _roc_grid()),
-            np.full((len(weights), len(rates)), np.nan)
-            if isinstance(events, str)
-            else froc_weighted(events, weights, rates),
-        )
-
-    parts = [figures(weights) for weights in weight_parts(truth.groups, replicates, seed)]
-    areas, rocs, frocs = (np.concatenate(part) for part in zip(*parts, strict=True))
-    points = len(protocol.operating_points)
-    return _Resamples(areas, rocs, frocs[:, :points], frocs[:, points:])
-
-
-def _plain_roc(
-    truth: Truth, reading: Reading, resamples: _Resamples
-) -> tuple[float | None, Curve | None, str]:
-    try:
-        value = auroc(reading.image_scores, truth.positive)
-    except RibsightError as error:
-        return None, None, str(error)
-    points = roc_curve(reading.image_scores, truth.positive)
-    grid = _roc_grid()
-    read = read_linear(points.false_positive_rate, points.sensitivity, grid)
-    return value, _curve(grid, read, resamples.roc), ""
-
-
-def _plain_froc(
-    truth: Truth, table: MatchTable, protocol: Protocol, resamples: _Resamples
-) -> tuple[Floats | None, Curve | None, str]:
-    events = _events(table, truth, protocol)
-    if isinstance(events, str):
-        return None, None, events
-    points = froc_curve(events)
-    grid = _froc_grid(protocol)
-    at = read_step(points.rate, points.sensitivity, np.array(protocol.operating_points))
-    read = read_step(points.rate, points.sensitivity, grid)
-    return at, _curve(grid, read, resamples.froc_curve), ""
-
-
-def _curve(x: Floats, y: Floats, replicates: Floats) -> Curve:
-    low, high = band(replicates)
-    if np.isnan(low).any():
-        return Curve(x, y, None, None)
-    return Curve(x, y, low, high)
+def _reliability(sampled: Resampled, truth: Truth) -> Reliability | None:
+    images = sampled.items.probabilities
+    if images is None or sampled.lone_group:
+        return None
+    plain = reliability(images, np.ones((1, len(truth.images))))
+    drawn = sampled.drawn.curves["reliability"]
+    # A bin that a resample leaves empty has no share there; the others still say how wide it is.
+    low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
+    return Reliability(plain.weight[0].astype(np.int64), plain.said[0], plain.true[0], low, high)
 
 
 def _counts(truth: Truth, table: MatchTable, left_out_unknown: int) -> Counts:

@@ -1,168 +1,163 @@
-"""Curves as inline SVG: text stays text, ink follows the page, equal input gives equal bytes."""
+"""Curves and strata of evaluations, one model or several, with their 95 % bands."""
 
-import io
-import re
 import textwrap
-from collections.abc import Mapping, Sequence
-from html import escape
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ribsight.evaluation.results import Curve, FindingResult
+from ribsight.evaluation.canvas import COLOURS, INK, STYLES, Plot, blank, legend, square
+from ribsight.evaluation.results import Curve, FindingResult, Stratum
+from ribsight.evaluation.training_plots import training_svgs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
 
-# Okabe and Ito's palette, told apart with every kind of colour vision; the line styles say the
-# same in grey.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_STYLES = ("-", "--", "-.", ":")
-# matplotlib has no "colour of the surrounding text"; this stand-in becomes it.
-_INK = "#010203"
+__all__ = [
+    "forest_plot",
+    "froc_plot",
+    "froc_svg",
+    "reliability_plot",
+    "roc_plot",
+    "roc_svg",
+    "training_svgs",
+    "wafroc_plot",
+]
+
+Models = Sequence[tuple[str, FindingResult]]
+"""Name and result of one finding for each model."""
 
 
-def roc_svg(models: Sequence[tuple[str, FindingResult]]) -> str:
-    """Return the ROC curves of a finding, one a (name, result), with 95 % bands."""
-    canvas, axes = _square("1 - specificity", "sensitivity")
-    axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.7, alpha=0.4)
+def roc_svg(models: Models) -> str:
+    """Return `roc_plot` as an inline SVG."""
+    return roc_plot(models).svg()
+
+
+def froc_svg(models: Models) -> str:
+    """Return `froc_plot` as an inline SVG."""
+    return froc_plot(models).svg()
+
+
+def roc_plot(models: Models) -> Plot:
+    """Draw the ROC curves of a finding, one a (name, result), with 95 % bands."""
+    canvas, axes = square("1 - specificity", "sensitivity")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.7, alpha=0.4)
     for index, (name, result) in enumerate(models):
         if result.roc is not None:
             _draw(axes, result.roc, f"AUROC {result.auroc.value:.3f} ({name})", index, step=False)
     axes.set_xlim(0, 1)
-    _legend(axes)
+    legend(axes)
     finding = models[0][1].finding
     alt = f"ROC of {finding} with 95 % bands: sensitivity against 1 - specificity"
-    return _svg(canvas, alt, f"roc-{finding}")
+    return Plot(canvas, f"roc-{finding}", alt)
 
 
-def froc_svg(models: Sequence[tuple[str, FindingResult]]) -> str:
-    """Return the FROC curves of a finding with 95 % bands; dots are the operating points."""
-    canvas, axes = _square("false positives per image", "share of regions hit")
+def froc_plot(models: Models) -> Plot:
+    """Draw the FROC curves of a finding with 95 % bands; dots are the operating points."""
+    canvas, axes = square("false positives per image", "share of regions hit")
     for index, (name, result) in enumerate(models):
         if result.froc is None:
             continue
-        label = f"FROC score {result.froc_score.value:.3f} ({name})"
-        _draw(axes, result.froc, label, index, step=True)
+        score = "" if result.froc_score.value is None else f"{result.froc_score.value:.3f} "
+        _draw(axes, result.froc, f"FROC score {score}({name})", index, step=True)
         dots = [
             (one.false_positives_per_image, one.sensitivity.value)
             for one in result.sensitivity_at
             if one.sensitivity.value is not None
         ]
-        axes.plot(
-            *zip(*dots, strict=True),
-            "o",
-            color=_COLOURS[index],
-            markersize=5,
-            markeredgecolor="white",
-        )
+        if dots:
+            axes.plot(
+                *zip(*dots, strict=True),
+                "o",
+                color=COLOURS[index % len(COLOURS)],
+                markersize=5,
+                markeredgecolor="white",
+            )
         axes.set_xlim(0, result.froc.x[-1])
-    _legend(axes)
+    legend(axes)
     finding = models[0][1].finding
     alt = f"FROC of {finding} with 95 % bands: regions hit against false positives per image"
-    return _svg(canvas, alt, f"froc-{finding}")
+    return Plot(canvas, f"froc-{finding}", alt)
 
 
-def training_svgs(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return (title, SVG) of what a run's metric records hold, and nothing for what they lack.
-
-    Args:
-        records: rows of `metrics.jsonl`: `kind` is `train` (with `loss`, `loss_known`,
-            `loss_positive`, `share_without_push` by finding) or `validation` (with `auroc` and
-            `froc` by finding, and `which` of the student and the teacher).
-    """
-    train = [one for one in records if one.get("kind") == "train"]
-    validation = [one for one in records if one.get("kind") == "validation"]
-    offsets = _stage_offsets(records)
-    plots = (
-        ("Loss", "loss", train, ("loss", "loss_known", "loss_positive")),
-        ("AUROC on validation", "AUROC", validation, ("auroc",)),
-        ("FROC score on validation", "FROC score", validation, ("froc",)),
-        ("Record-positive images without push", "share of images", train, ("share_without_push",)),
+def wafroc_plot(models: Models) -> Plot:
+    """Draw the wAFROC curves of a finding with 95 % bands."""
+    canvas, axes = square(
+        "share of images without the finding that have a mark", "weighted share of regions hit"
     )
-    return [
-        (title, _training_svg(title, y_label, series))
-        for title, y_label, rows, keys in plots
-        if (series := _series(rows, keys, offsets))
-    ]
+    for index, (name, result) in enumerate(models):
+        area = result.find("wafroc")
+        if result.wafroc is not None and area is not None:
+            label = f"wAFROC AUC {area.value:.3f} ({name})"
+            _draw(axes, result.wafroc, label, index, step=False)
+    axes.set_xlim(0, 1)
+    legend(axes)
+    finding = models[0][1].finding
+    alt = (
+        f"wAFROC of {finding} with 95 % bands: weighted share of regions hit against the share of "
+        "images without the finding that have a mark"
+    )
+    return Plot(canvas, f"wafroc-{finding}", alt)
 
 
-Series = dict[str, list[tuple[float, float]]]
-"""Label -> (step, value), steps counted on from stage to stage."""
-
-
-def _series(
-    records: Sequence[Mapping[str, Any]], keys: tuple[str, ...], offsets: Mapping[Any, float]
-) -> Series:
-    series: Series = {}
-    for record in records:
-        step = offsets[record.get("stage")] + _step(record)
-        for label, value in (pair for key in keys for pair in _values(record, key)):
-            if isinstance(value, int | float):
-                series.setdefault(label, []).append((step, value))
-    return series
-
-
-def _stage_offsets(records: Sequence[Mapping[str, Any]]) -> dict[Any, float]:
-    """Return what to add to each stage's steps so that stages follow one another."""
-    offsets: dict[Any, float] = {}
-    reached = 0.0
-    for stage in dict.fromkeys(record.get("stage") for record in records):
-        steps = [_step(record) for record in records if record.get("stage") == stage]
-        offsets[stage] = reached if min(steps) <= reached else 0.0
-        reached = offsets[stage] + max(steps)
-    return offsets
-
-
-def _step(record: Mapping[str, Any]) -> float:
-    return float(record.get("step", 0))
-
-
-def _values(record: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
-    value = record.get(key)
-    if not isinstance(value, Mapping):
-        return [(key.replace("_", " "), value)]
-    which = f", {record['which']}" if "which" in record else ""
-    return [(f"{finding.replace('_', ' ')}{which}", one) for finding, one in value.items()]
-
-
-def _training_svg(title: str, y_label: str, series: Series) -> str:
-    canvas, axes = _square("step", y_label)
-    for index, (label, points) in enumerate(series.items()):
-        axes.plot(
-            *zip(*points, strict=True),
-            linestyle=_STYLES[index % len(_STYLES)],
-            color=_COLOURS[index % len(_COLOURS)],
-            linewidth=1.3,
-            label=label,
+def reliability_plot(models: Models) -> Plot:
+    """Draw what image scores say against what is true, with 95 % intervals."""
+    canvas, axes = square("mean score of the bin", "share with the finding")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.7, alpha=0.4)
+    for index, (name, result) in enumerate(models):
+        bins, error = result.reliability, result.find("ece")
+        if bins is None or error is None or error.value is None:
+            continue
+        reach = np.abs(np.stack([bins.low, bins.high]) - bins.true)
+        axes.errorbar(
+            bins.said,
+            bins.true,
+            yerr=np.nan_to_num(reach),
+            fmt="o" + STYLES[index % len(STYLES)],
+            color=COLOURS[index % len(COLOURS)],
+            markersize=4,
+            linewidth=1.2,
+            label=_label(f"calibration error {error.value:.3f} ({name})"),
         )
-    if y_label == "loss":
-        axes.autoscale(axis="y")
-        axes.set_ylim(bottom=0)
-    axes.margins(x=0)
-    _legend(axes)
-    return _svg(canvas, f"{title} against training step", title.lower().replace(" ", "-"))
+    axes.set_xlim(0, 1)
+    legend(axes)
+    finding = models[0][1].finding
+    alt = f"Reliability of {finding}: share with the finding against the mean score, in bins"
+    return Plot(canvas, f"reliability-{finding}", alt)
 
 
-def _square(x_label: str, y_label: str) -> tuple["Canvas", "Axes"]:
-    from matplotlib.figure import Figure as Canvas
+def forest_plot(result: FindingResult, key: str = "wafroc") -> Plot | None:
+    """Draw one figure of every stratum with its interval, and the whole as a line."""
+    rows = [(one, value) for one in result.strata if (value := _value(one, key)) is not None]
+    whole = result.find(key)
+    if not rows or whole is None or whole.value is None:
+        return None
+    canvas, axes = blank(4.4, 0.9 + 0.27 * len(rows))
+    label = next(one.label for one in result.figures if one.key == key)
+    axes.axvline(whole.value, color=INK, linewidth=0.9, alpha=0.6)
+    for place, (one, value) in enumerate(rows):
+        low, middle, high = value
+        colour = COLOURS[list(dict.fromkeys(r.column for r, _ in rows)).index(one.column) % 4]
+        axes.plot([low, high], [place, place], color=colour, linewidth=1.8)
+        axes.plot([middle], [place], "s", color=colour, markersize=4)
+    names = [f"{one.column}: {one.label} ({one.lesions})" for one, _ in rows]
+    axes.set_yticks(range(len(rows)), [name.replace("$", r"\$") for name in names], fontsize=8)
+    axes.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
+    alt = f"{label} of {result.finding} in {len(rows)} strata with 95 % intervals, in the table too"
+    return Plot(canvas, f"strata-{result.finding}", alt)
 
-    canvas = Canvas(figsize=(4.4, 4.2), layout="constrained")
-    axes = canvas.add_subplot()
-    axes.set(xlabel=x_label, ylabel=y_label, ylim=(0, 1.02))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color=_INK, alpha=0.12, linewidth=0.6)
-    for spine in axes.spines.values():
-        spine.set_color(_INK)
-    axes.tick_params(colors=_INK)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
-    return canvas, axes
+
+def _value(stratum: Stratum, key: str) -> tuple[float, float, float] | None:
+    """Return low, value and high of a stratum's figure; None without them."""
+    for one in stratum.figures:
+        figure = one.figure
+        if one.key == key and figure.value is not None and figure.low is not None:
+            return figure.low, figure.value, figure.high if figure.high is not None else 1.0
+    return None
 
 
 def _draw(axes: "Axes", curve: Curve, label: str, index: int, *, step: bool) -> None:
-    colour = _COLOURS[index]
+    colour = COLOURS[index % len(COLOURS)]
     if curve.low is not None and curve.high is not None:
         axes.fill_between(
             curve.x,
@@ -177,34 +172,13 @@ def _draw(axes: "Axes", curve: Curve, label: str, index: int, *, step: bool) -> 
         np.append(0, curve.x),
         np.append(0, curve.y),
         drawstyle="steps-post" if step else "default",
-        linestyle=_STYLES[index],
+        linestyle=STYLES[index % len(STYLES)],
         color=colour,
         linewidth=1.8,
-        # A dollar sign in a model's name is not mathematics.
-        label=textwrap.fill(label, 42).replace("$", r"\$"),
+        label=_label(label),
     )
 
 
-def _legend(axes: "Axes") -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, labelcolor=_INK, ncols=1
-        )
-
-
-def _svg(canvas: "Canvas", alt: str, name: str) -> str:
-    """Return the figure as an `<svg>` element whose ids start with `name`."""
-    import matplotlib as mpl
-
-    # Without a fixed salt ids are random, and without fonttype "none" letters become shapes.
-    stream = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        canvas.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = svg.replace(_INK, "currentColor")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
+def _label(text: str) -> str:
+    # A dollar sign in a model's name is not mathematics.
+    return textwrap.fill(text, 42).replace("$", r"\$")

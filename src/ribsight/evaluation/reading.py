@@ -1,7 +1,7 @@
 """What a detector said of one finding, checked and aligned with the truth, as arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,15 @@ class Reading:
         mark_xy: (M, 2) location x, y in stored pixels, origin at the top-left corner of the
             top-left pixel.
         mark_scores: (M,) score of each mark.
+        mark_boxes: (M, 4) x0, y0, x1, y1 in stored pixels; NaN where a mark has no box; empty if
+            none has.
     """
 
     image_scores: NDArray[np.float64]
     mark_image: NDArray[np.int64]
     mark_xy: NDArray[np.float64]
     mark_scores: NDArray[np.float64]
+    mark_boxes: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
 
 
 def check_complete(predictions: Predictions, images: Sequence[str]) -> None:
@@ -61,24 +64,25 @@ def reading_of(predictions: Predictions, truth: Truth) -> Reading:
     """
     check_complete(predictions, truth.images)
     by_id = {one.id: one for one in predictions.images}
-    rows: list[tuple[int, float, float, float]] = []
+    rows: list[tuple[float, ...]] = []
     image_scores = np.zeros(len(truth.images))
     for index, id_ in enumerate(truth.images):
         width, height = truth.sizes[index]
         one = by_id[id_]
-        if (one.width, one.height) != (width, height):
+        if not np.isnan(width) and (one.width, one.height) != (width, height):
             raise RibsightError(
                 f"radiograph {id_} was predicted at {one.width} x {one.height} pixels but the "
                 f"cohort has {width:g} x {height:g}: marks must be in stored pixels"
             )
         image_scores[index], marks = _finding_marks(one, truth.finding)
         rows.extend((index, *mark) for mark in marks)
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    table = np.array(rows, dtype=np.float64).reshape(-1, 8)
     reading = Reading(
         image_scores=image_scores,
         mark_image=table[:, 0].astype(np.int64),
         mark_xy=table[:, 1:3],
         mark_scores=table[:, 3],
+        mark_boxes=table[:, 4:],
     )
     check_reading(reading, truth)
     return reading
@@ -100,7 +104,9 @@ def check_reading(reading: Reading, truth: Truth) -> None:
             f"a mark of '{truth.finding}' on radiograph {truth.images[reading.mark_image[mark]]} "
             f"has score {reading.mark_scores[mark]}, not a finite number"
         )
-    inside = (reading.mark_xy >= 0) & (reading.mark_xy <= truth.sizes[reading.mark_image])
+    sizes = truth.sizes[reading.mark_image]
+    # Written so that NaN is outside, and an image of unknown size has no right and lower edge.
+    inside = (reading.mark_xy >= 0) & ((reading.mark_xy <= sizes) | np.isnan(sizes))
     for mark in np.flatnonzero(~inside.all(axis=1)):
         (x, y), image = reading.mark_xy[mark], reading.mark_image[mark]
         width, height = truth.sizes[image]
@@ -110,10 +116,8 @@ def check_reading(reading: Reading, truth: Truth) -> None:
         )
 
 
-def _finding_marks(
-    image: ImagePrediction, finding: str
-) -> tuple[float, list[tuple[float, float, float]]]:
+def _finding_marks(image: ImagePrediction, finding: str) -> tuple[float, list[tuple[float, ...]]]:
     one = image.findings.get(finding)
     if one is None:
         raise RibsightError(f"the predictions of radiograph {image.id} lack '{finding}'")
-    return one.score, [(mark.x, mark.y, mark.score) for mark in one.marks]
+    return one.score, [(mark.x, mark.y, mark.score, *mark.box) for mark in one.marks]

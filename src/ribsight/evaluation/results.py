@@ -1,15 +1,13 @@
-"""What an evaluation found, and `evaluation.json`."""
+"""What an evaluation found."""
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ribsight.evaluation.curves import Floats
 from ribsight.evaluation.protocol import Protocol
-from ribsight.files import write_text
-
-SCHEMA = "ribsight-evaluation/1"
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,86 @@ class SensitivityAt:
     sensitivity: Figure
 
 
+@dataclass(frozen=True)
+class NamedFigure:
+    """A figure with what it is called.
+
+    Attributes:
+        key: for programs; figures at an operating point are `name/key`.
+        label: for people.
+        level: `image`, `patient`, `region` or `calibration`.
+        figure: its value and interval.
+    """
+
+    key: str
+    label: str
+    level: str
+    figure: Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """(B,) bins of equally many images: mean score said, share positive and its 95 % bounds."""
+
+    images: NDArray[np.int64]
+    said: Floats
+    true: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Figures of a part of the truth.
+
+    Attributes:
+        column: what it is parted by.
+        label: the value or range of values.
+        kind: `images`, with all that is on them, or `regions` against all images' false marks.
+        images: images of known state in it; for regions, images that have one of them.
+        positive: those with the finding.
+        lesions: regions in it.
+        figures: AUROC (of images only), FROC score and wAFROC AUC.
+    """
+
+    column: str
+    label: str
+    kind: str
+    images: int
+    positive: int
+    lesions: int
+    figures: tuple[NamedFigure, ...]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold chosen on one part of the data for a declared aim.
+
+    Attributes:
+        finding: what it detects.
+        aim: in words, such as `sensitivity 0.95`.
+        threshold: a score at or above it calls an image positive, and shows a mark.
+        low: lower bound of the threshold's bootstrap interval; None if there is none.
+        high: upper bound.
+        chosen_on: the part it was chosen on.
+        achieved: the figures there, by key.
+    """
+
+    finding: str
+    aim: str
+    threshold: float
+    low: float | None
+    high: float | None
+    chosen_on: str
+    achieved: Mapping[str, float | None]
+
+
 @dataclass(frozen=True, eq=False)
 class FindingResult:
-    """All figures of one finding; a curve that is not defined is None."""
+    """All figures of one finding; a curve that is not defined is None.
+
+    `figures` holds every figure, those that have a field of their own too.
+    """
 
     finding: str
     counts: Counts
@@ -87,6 +162,15 @@ class FindingResult:
     sensitivity_at: tuple[SensitivityAt, ...]
     roc: Curve | None
     froc: Curve | None
+    figures: tuple[NamedFigure, ...] = ()
+    wafroc: Curve | None = None
+    reliability: Reliability | None = None
+    strata: tuple[Stratum, ...] = ()
+    operating_points: tuple[OperatingPoint, ...] = ()
+
+    def find(self, key: str) -> Figure | None:
+        """Return the figure of that key, or None if there is none."""
+        return next((one.figure for one in self.figures if one.key == key), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +180,15 @@ class Evaluation:
     Attributes:
         model: its name.
         model_sha256: of its weights.
-        cohort_fingerprint: `Cohort.fingerprint` of the whole cohort.
-        split: the part that was evaluated.
+        cohort_fingerprint: `Cohort.fingerprint` of the whole cohort, or SHA-256 of the files of
+            truth.
+        split: the part that was evaluated; `all` for files of truth.
         protocol: what the FROC numbers mean.
         replicates: bootstrap resamples asked for.
         seed: of the resamples.
         findings: one result a finding that the model predicts and the cohort knows.
         not_predicted: findings of the cohort that the model does not predict.
+        prevalence: for which predictive values are stated; None for the images' own.
     """
 
     model: str
@@ -114,6 +200,31 @@ class Evaluation:
     seed: int
     findings: tuple[FindingResult, ...]
     not_predicted: tuple[str, ...] = ()
+    prevalence: float | None = None
+
+
+@dataclass(frozen=True)
+class NamedDifference:
+    """One figure of model b minus that of model a, on the same resamples.
+
+    Attributes:
+        key: of the figure.
+        label: for people.
+        level: of the figure.
+        difference: with the interval of the paired differences.
+        p: two-sided, from the bootstrap; None without an interval.
+        p_permutation: two-sided, from exchanging the models' answers patient by patient; None for
+            figures that cannot be permuted.
+        p_holm: `p_permutation` adjusted for all those of the comparison.
+    """
+
+    key: str
+    label: str
+    level: str
+    difference: Figure
+    p: float | None
+    p_permutation: float | None = None
+    p_holm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +236,7 @@ class Difference:
     auroc_p: float | None
     froc_score: Figure
     froc_score_p: float | None
+    figures: tuple[NamedDifference, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,67 +246,3 @@ class Comparison:
     a: Evaluation
     b: Evaluation
     differences: tuple[Difference, ...]
-
-
-def write_evaluation(evaluation: Evaluation, path: Path) -> None:
-    """Write `evaluation.json` (keys in docs/evaluation.md) in one step.
-
-    Raises:
-        RibsightError: `path` cannot be written.
-    """
-    write_text(path, json.dumps(evaluation_document(evaluation), indent=1, allow_nan=False) + "\n")
-
-
-def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
-    """Return what `write_evaluation` writes."""
-    return {
-        "schema": SCHEMA,
-        "model": {"name": evaluation.model, "sha256": evaluation.model_sha256},
-        "cohort": {"fingerprint": evaluation.cohort_fingerprint, "split": evaluation.split},
-        "protocol": evaluation.protocol.to_dict(),
-        "bootstrap": {
-            "resampled": "groups",
-            "replicates": evaluation.replicates,
-            "seed": evaluation.seed,
-            "interval": "percentile",
-            "level": 0.95,
-        },
-        "findings": {
-            one.finding: _finding_document(one, evaluation.protocol.describe())
-            for one in evaluation.findings
-        },
-        "not_predicted": list(evaluation.not_predicted),
-    }
-
-
-def comparison_document(comparison: Comparison) -> dict[str, Any]:
-    """Return both evaluations and the paired differences b - a, ready for JSON."""
-    return {
-        "a": evaluation_document(comparison.a),
-        "b": evaluation_document(comparison.b),
-        "differences": [asdict(one) for one in comparison.differences],
-    }
-
-
-def _finding_document(result: FindingResult, sentence: str) -> dict[str, Any]:
-    return {
-        "counts": asdict(result.counts),
-        "auroc": asdict(result.auroc),
-        "froc_score": {**asdict(result.froc_score), "protocol": sentence},
-        "sensitivity_at": [asdict(one) for one in result.sensitivity_at],
-        "curves": {
-            "roc": _curve_document(result.roc, "false_positive_rate"),
-            "froc": _curve_document(result.froc, "false_positives_per_image"),
-        },
-    }
-
-
-def _curve_document(curve: Curve | None, x_name: str) -> dict[str, Any] | None:
-    if curve is None:
-        return None
-    return {
-        x_name: curve.x.tolist(),
-        "sensitivity": curve.y.tolist(),
-        "low": None if curve.low is None else curve.low.tolist(),
-        "high": None if curve.high is None else curve.high.tolist(),
-    }

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.errors import RibsightError
-from ribsight.evaluation.curves import Floats, read_linear, running_sums, tie_ends
+from ribsight.evaluation.curves import Floats, linear_rows, running_sums, tie_ends
+from ribsight.evaluation.ranking import Passed, Ranked, area, corners, passed, rank, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +61,7 @@ def auroc_weighted(scores: Floats, positive: NDArray[np.bool_], weights: Floats)
         positive: (N,) truth.
         weights: (R, N) resample counts.
     """
-    order, ends = _ranked(scores)
-    true, false = _passed(order, ends, positive, weights)
-    area: Floats = (np.diff(false, axis=1) * (true[:, 1:] + true[:, :-1])).sum(axis=1) / 2
-    pairs = true[:, -1] * false[:, -1]
-    areas: Floats = np.divide(area, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
-    return areas
+    return area(passed(rank_images(scores, positive), weights))
 
 
 def roc_weighted(
@@ -75,11 +71,21 @@ def roc_weighted(
 
     Arguments and NaN replicates as in `auroc_weighted`.
     """
-    order, ends = _ranked(scores)
-    true, false = _passed(order, ends, positive, weights)
-    read = np.full((len(weights), len(rates)), np.nan)
-    for row in np.flatnonzero((true[:, -1] > 0) & (false[:, -1] > 0)):
-        read[row] = read_linear(false[row] / false[row, -1], true[row] / true[row, -1], rates)
+    return roc_read(passed(rank_images(scores, positive), weights), rates)
+
+
+def rank_images(scores: Floats, positive: NDArray[np.bool_]) -> Ranked:
+    """Return the (N,) images ranked, those with the finding against those without."""
+    image = np.arange(len(scores))
+    return rank(scores[positive], image[positive], scores[~positive], image[~positive])
+
+
+def roc_read(sums: Passed, rates: Floats) -> Floats:
+    """Return (R, P) share of positive items passed at shares `rates` of the negative ones."""
+    x, y = corners(sums)
+    x, y = ratio(x, sums.negatives[:, None]), ratio(y, sums.positives[:, None])
+    read = linear_rows(x, y, rates)
+    read[(sums.positives == 0) | (sums.negatives == 0)] = np.nan
     return read
 
 

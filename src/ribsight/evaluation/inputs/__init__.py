@@ -1,0 +1,1 @@
+"""Truth and marks from files: COCO, CSV, predictions, cohorts."""

@@ -1,0 +1,136 @@
+"""A CSV as text with known column names and row numbers, so that every complaint can name its row.
+
+Column names are compared without regard to case; the names of well-known data sets are understood.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ribsight.errors import RibsightError
+
+_SAME = {
+    "image": ("image_id", "image_index", "radiograph", "sopinstanceuid", "file_name", "patientid"),
+    "finding": ("class_name", "finding_label", "label", "category"),
+    "x0": ("x_min", "xmin"),
+    "y0": ("y_min", "ymin"),
+    "x1": ("x_max", "xmax"),
+    "y1": ("y_max", "ymax"),
+    "reader": ("rad_id", "annotator"),
+    "state": ("target",),
+    "spacing": ("mm_per_px", "mm_per_pixel", "pixel_spacing"),
+    "score": ("confidence", "probability"),
+}
+TRUE, FALSE = {"1", "true", "yes"}, {"0", "false", "no", ""}
+
+
+@dataclass(frozen=True, eq=False)
+class CsvTable:
+    """Rows as text by known column name; empty text where a cell is empty.
+
+    Attributes:
+        path: of the file.
+        columns: in order.
+        rows: one mapping a row of the file; the first has number 2, after the header.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+
+    def where(self, row: int) -> str:
+        """Return file and row for a message."""
+        return f"{self.path.name}, row {row + 2}"
+
+    def number(self, row: int, column: str) -> float:
+        """Return a cell as a finite number.
+
+        Raises:
+            RibsightError: it is empty, text, NaN or infinite.
+        """
+        text = self.rows[row].get(column, "")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise RibsightError(
+                f"{self.where(row)}: {column} is '{text}', which is no finite number"
+            )
+        return value
+
+    def box(self, row: int) -> tuple[float, float, float, float] | None:
+        """Return the row's box as x0, y0, x1, y1, or None if it has none.
+
+        Raises:
+            RibsightError: a corner is missing or no number, or the box has no area.
+        """
+        names = ("x0", "y0", "x1", "y1")
+        if "x0" not in self.columns and "box_width" in self.columns:
+            names = ("x", "y", "box_width", "box_height")
+        if not any(self.rows[row].get(name) for name in names):
+            return None
+        a, b, c, d = (self.number(row, name) for name in names)
+        x0, y0, x1, y1 = (a, b, c, d) if names[0] == "x0" else (a, b, a + c, b + d)
+        if not (x1 > x0 and y1 > y0):
+            raise RibsightError(
+                f"{self.where(row)}: the box {x0:g}, {y0:g}, {x1:g}, {y1:g} has no area; corners "
+                "are x0, y0 (top left) and x1, y1 (bottom right)"
+            )
+        return x0, y0, x1, y1
+
+
+def read_csv(path: Path) -> CsvTable:
+    """Read a CSV, as text.
+
+    Raises:
+        RibsightError: no such file, no CSV, no rows, or two columns of one meaning.
+    """
+    try:
+        table = pl.read_csv(path, infer_schema=False)
+    except OSError as error:
+        raise RibsightError(f"cannot read {path}: {error.strerror or error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise RibsightError(f"{path} is not a readable CSV: {error}") from error
+    names = [_known(name, table.columns) for name in table.columns]
+    for name in names:
+        if names.count(name) > 1:
+            twice = [own for own, known in zip(table.columns, names, strict=True) if known == name]
+            raise RibsightError(
+                f"{path}: the columns {', '.join(twice)} both mean '{name}': rename one of them"
+            )
+    table.columns = names
+    rows = tuple(
+        {name: (value or "").strip() for name, value in row.items()}
+        for row in table.iter_rows(named=True)
+    )
+    return CsvTable(path, tuple(names), rows)
+
+
+def require(table: CsvTable, *columns: str) -> None:
+    """Hold that the columns are there. Raises RibsightError naming the first that is not."""
+    for name in columns:
+        if name not in table.columns:
+            raise RibsightError(
+                f"{table.path} has no column '{name}'; it has {', '.join(table.columns)}"
+            )
+
+
+def _known(name: str, all_names: list[str]) -> str:
+    plain = [one.strip().lower().replace(" ", "_") for one in all_names]
+    own = name.strip().lower().replace(" ", "_")
+    for known, others in _SAME.items():
+        if own in others and known not in plain and _first(plain, others) == own:
+            return known
+    # x, y, width, height is a box; beside corners, width and height are the image's.
+    corners = any(one in plain for one in ("x0", *_SAME["x0"]))
+    if own in {"width", "height"}:
+        return f"image_{own}" if corners or "x" not in plain else f"box_{own}"
+    return own
+
+
+def _first(plain: list[str], others: tuple[str, ...]) -> str:
+    return next(one for one in others if one in plain)

@@ -1,0 +1,130 @@
+"""`ribsight score` and `compare` as a person runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+
+def ribsight(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "ribsight.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def fails(*arguments: object) -> str:
+    """Run, expect status 2, one sentence and no traceback; return the sentence."""
+    done = ribsight(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("ribsight: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Truth and two detectors' marks on 24 images of 12 patients, and the pictures."""
+    made = tmp_path_factory.mktemp("score")
+    (made / "images").mkdir()
+    generator = np.random.default_rng(0)
+    truth = ["image,finding,x0,y0,x1,y1,patient,image_width,image_height,vendor"]
+    marks: dict[str, list[str]] = {"good": [], "poor": []}
+    for number in range(24):
+        name, ill = f"i{number:02d}", number % 3 == 0
+        tail = f"p{number // 2},80,60,{'AB'[number % 2]}"
+        truth.append(f"{name},rib,{'10,10,30,25' if ill else ',,,'},{tail}")
+        Image.fromarray(np.full((60, 80), 90, dtype=np.uint8)).save(made / "images" / f"{name}.png")
+        for detector, skill in (("good", 0.6), ("poor", 0.1)):
+            score = generator.random() * 0.4 + skill * ill
+            where = "20,18" if ill and generator.random() < 0.4 + skill else "70,50"
+            marks[detector].append(f"{name},rib,{where},{score:.4f}")
+    (made / "truth.csv").write_text("\n".join(truth) + "\n")
+    for detector, rows in marks.items():
+        (made / f"{detector}.csv").write_text("\n".join(["image,finding,x,y,score", *rows]) + "\n")
+    return made
+
+
+def test_score_writes_everything(folder: Path, tmp_path: Path) -> None:
+    done = ribsight(
+        "score", "--truth", folder / "truth.csv", "--marks", folder / "good.csv", "--out", tmp_path,
+        "--replicates", 100, "--choose", "sensitivity 0.9", "--prevalence", 0.02,
+        "--pictures", folder / "images", "--png",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "wAFROC AUC" in done.stdout
+    assert "protocol ribsight: A mark hits a region when" in done.stdout
+    document = json.loads((tmp_path / "evaluation.json").read_text())
+    finding = document["findings"]["rib"]
+    assert {one["key"] for one in finding["figures"]} >= {
+        "auroc", "auroc_delong", "patient_auroc", "image_ap", "froc_score", "lesion_ap", "afroc",
+        "wafroc", "brier", "ece", "sensitivity 0.9/ppv",
+    }  # fmt: skip
+    assert {one["column"] for one in finding["strata"]} == {"size_share", "vendor"}
+    assert finding["operating_points"][0]["aim"] == "sensitivity 0.9"
+    assert pl.read_parquet(tmp_path / "matches.parquet")["image"].n_unique() == 24
+    rows = pl.read_csv(tmp_path / "figures.csv")
+    assert rows.filter(pl.col("column") == "vendor").height == 6
+    assert rows["protocol"].str.starts_with("A mark hits").all()
+    names = {"roc", "froc", "wafroc", "reliability", "strata"}
+    for ending in ("svg", "png"):
+        assert {p.name.split("-")[0] for p in (tmp_path / "plots").glob(f"*.{ending}")} == names
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<img ") >= 6
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "CLAIM" in page
+
+
+@pytest.mark.parametrize("form", ["md", "json", "csv"])
+def test_formats_are_printed_alone(folder: Path, tmp_path: Path, form: str) -> None:
+    done = ribsight(
+        "score", "--truth", folder / "truth.csv", "--marks", folder / "good.csv", "--out", tmp_path,
+        "--replicates", 100, "--protocol", "luna16", "--format", form,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if form == "json":
+        assert json.loads(done.stdout)["protocol"]["name"] == "luna16"
+    elif form == "csv":
+        assert pl.read_csv(done.stdout.encode()).height > 10
+    else:
+        assert "| FROC score | " in done.stdout
+
+
+def test_compare_is_paired_and_sums_up_trainings(folder: Path, tmp_path: Path) -> None:
+    done = ribsight(
+        "compare", "--truth", folder / "truth.csv", "--marks", f"poor={folder / 'poor.csv'}",
+        "--marks", f"good={folder / 'good.csv'}", "--marks", f"good={folder / 'good.csv'}",
+        "--out", tmp_path, "--replicates", 100, "--permutations", 100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "good - poor, paired" in done.stdout
+    assert "good: " in done.stdout
+    assert "of 2 trainings, SD 0.000" in done.stdout
+    difference = json.loads((tmp_path / "comparison.json").read_text())[0]["differences"][0]
+    by_key = {one["key"]: one for one in difference["figures"]}
+    assert by_key["auroc"]["difference"]["value"] > 0.2
+    assert by_key["auroc"]["p_permutation"] <= by_key["auroc"]["p_holm"] <= 1
+    assert "Comparison" in (tmp_path / "report.html").read_text()
+
+
+def test_mistakes_are_one_sentence(folder: Path, tmp_path: Path) -> None:
+    base = ["--truth", folder / "truth.csv", "--out", tmp_path]
+    good = ["--marks", folder / "good.csv"]
+    assert "no protocol 'luna'" in fails("score", *base, *good, "--protocol", "luna")
+    assert "is no aim" in fails("score", *base, *good, "--choose", "high")
+    assert "no column 'vendr'" in fails("score", *base, *good, "--strata", "vendr")
+    assert "cannot read" in fails("score", *base, "--marks", tmp_path / "none.csv")
+    assert "no finding 'ribs'" in fails("score", *base, *good, "--finding", "ribs")
+    assert "needs boxes" in fails("score", *base, *good, "--protocol", "ribfrac")
+    assert "write it as COLUMN=VALUE" in fails("score", *base, *good, "--ignore", "old")
+    assert "two detectors or more" in fails("compare", *base, *good)
+    assert "has no picture of" in fails("score", *base, *good, "--pictures", tmp_path)
+    strange = tmp_path / "strange.csv"
+    strange.write_text("image,finding,x,y,score\ni99,rib,1,1,0.5\n")
+    assert "strange.csv, row 2: image 'i99' is not in the truth" in fails(
+        "score", *base, "--marks", strange
+    )
