@@ -54,6 +54,36 @@ def measure_views(crop: int, size: int, count: int) -> float:
     return 1000 * fastest
 
 
+def gigaflops(side: int = 2048) -> float:
+    """Return what a large float32 matrix product reaches here, in 10^9 operations a second."""
+    import torch
+
+    a, b = torch.rand(side, side), torch.rand(side, side)
+    fastest = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        torch.mm(a, b)
+        fastest = min(fastest, time.perf_counter() - start)
+    return 2 * side**3 / fastest / 1e9
+
+
+def operations(size: int, batch: int, frozen_levels: int, looks: int) -> float:
+    """Return the 10^9 multiplications and additions of one step: student, gradient, teacher."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from ribsight.detector.network import DetectorNetwork
+    from ribsight.detector.settings import NetworkSettings
+
+    network = DetectorNetwork(NetworkSettings(weights="none", frozen_levels=frozen_levels), 1)
+    network.train()
+    with FlopCounterMode(display=False) as counter:
+        torch.autograd.backward(network(torch.rand(batch, 1, size, size)).mean())
+        with torch.no_grad():
+            network(torch.rand(looks, 1, size, size))
+    return counter.get_total_flops() / 1e9
+
+
 def measure(options: dict[str, int], size: int, batch: int, steps: int, of: int) -> float:
     """Return milliseconds per view of the fastest of some steps.
 
@@ -114,7 +144,14 @@ def main() -> None:
         print(measure(options, given.size, given.batch, given.steps, given.of))
         return
     print(f"one training step of lite0 FPN, {given.batch} images of {given.size} x {given.size}")
-    table(VARIANTS, given, given.batch, "plain", of=given.size)
+    took = table(VARIANTS, given, given.batch, "plain", of=given.size)
+    limit = gigaflops()
+    needed = operations(given.size, given.batch, 2, given.batch // 3)
+    reached = needed / (list(took.values())[-1] * given.batch / 1000)
+    print(f"a large matrix product: {limit:.0f} GFLOP/s; that step: {needed:.0f} GFLOP, ", end="")
+    print(f"{reached:.0f} GFLOP/s, {reached / limit:.0%} of the limit")
+    without, whole = list(took.values())[-2:]
+    print(f"the teacher's share of that step: {1 - without / whole:.0%}")
     print(
         f"\none step of 16 views: crops of {given.crop} against whole images of {given.of} pixels"
     )
@@ -131,9 +168,10 @@ def table(
     against: str,
     *,
     of: int,
-) -> None:
-    """Measure variants, each in a process of its own, against the first."""
+) -> dict[str, float]:
+    """Return milliseconds per view of variants, each in a process of its own, and print them."""
     first = None
+    all_took: dict[str, float] = {}
     for name, options in variants.items():
         size = given.crop if options.get("crops") else of
         sizes = [f"--size={size}", f"--batch={batch}", f"--steps={given.steps}", f"--of={of}"]
@@ -141,7 +179,9 @@ def table(
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         took = float(done.stdout)
         first = first or took
+        all_took[name] = took
         print(f"{name:38} {took:7.1f} ms/view   {first / took:5.2f} x {against}", flush=True)
+    return all_took
 
 
 if __name__ == "__main__":

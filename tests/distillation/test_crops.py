@@ -13,7 +13,7 @@ from ribsight.detector.settings import MarkSettings
 from ribsight.distillation.augment import centred_on, draw_geometry, warp, warp_points
 from ribsight.distillation.batches import Batch, StepDataset, place_crops
 from ribsight.distillation.crops import CropMaker, cut_maps, suspected
-from ribsight.distillation.methods import method_of
+from ribsight.distillation.method_table import method_of
 from ribsight.distillation.objective import step_objective
 from ribsight.distillation.recipe import AugmentationSettings, CropSettings, Recipe
 from ribsight.distillation.sampling import pools_of, rows_of_step

@@ -1,15 +1,24 @@
 """The central table: supervision -> target and weight; who gets a gradient and who does not."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ribsight.distillation.batches import Batch
-from ribsight.distillation.methods import Method, Target, maximum_loss, method_of, targets
+from ribsight.distillation.method_table import (
+    confident_labels,
+    hard_labels,
+    maximum_loss,
+    method_of,
+)
+from ribsight.distillation.methods import Method, Source, Target, stage_batch, targets
 from ribsight.distillation.objective import StepFacts, map_loss, step_objective
-from ribsight.distillation.recipe import METHODS, MethodName, Recipe
+from ribsight.distillation.recipe import BatchSettings, CropSettings, Recipe, RibsightSettings
 from ribsight.distillation.sharpening import sharpen_logits
+from ribsight.errors import RibsightError
 from ribsight.findings import Supervision as S
+from ribsight.method_names import METHODS, MethodName
 
 
 def recipe(method: MethodName) -> Recipe:
@@ -30,7 +39,8 @@ def batch() -> Batch:
     drawn = torch.zeros(3, 2, 4, 4)
     drawn[0, 0, 1:3, 1:3] = 1.0
     images = torch.rand(3, 1, 16, 16)
-    return Batch(images, drawn, supervision, torch.tensor([1, 2]), images[1:], known=3, positives=2)
+    others = 0.7 * images[1:]  # the teacher's view has other intensities
+    return Batch(images, drawn, supervision, torch.tensor([1, 2]), others, known=3, positives=2)
 
 
 class Tiny(nn.Module):
@@ -46,7 +56,11 @@ class Tiny(nn.Module):
 
 def loss_of(method: Method, student: nn.Module, teacher: nn.Module) -> tuple[Tensor, StepFacts]:
     one = batch()
-    taught = teacher(one.teacher_images) if method.positive_target else None
+    taught = None
+    if method.positive_target:
+        source = teacher if method.source is Source.TEACHER else student
+        with torch.set_grad_enabled(method.source is Source.BOTH_VIEWS):
+            taught = source(one.teacher_images)
     return step_objective(
         student(one.images), taught, one, method, positive_weight=1.0, lesion_weight=1.0
     )
@@ -91,7 +105,8 @@ def test_gradients_flow_into_the_student_and_never_into_the_teacher(name: Method
     method = method_of(recipe(name))
     student, teacher = Tiny(), Tiny()
     loss, facts = loss_of(method, student, teacher)
-    assert (float(facts.loss_positive) > 0) == method.uses_positives
+    # A fresh network is sure of nothing: FixMatch has no label to give, as its definition says.
+    assert (float(facts.loss_positive) > 0) == (method.uses_positives and name != "fixmatch")
     torch.autograd.backward(loss)
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in student.parameters())
     assert all(p.grad is None for p in teacher.parameters())
@@ -149,6 +164,79 @@ def test_the_facts_count_who_was_not_pushed() -> None:
     assert facts.teacher_maximum.tolist() == pytest.approx([0.0474, 0.7311], abs=1e-4)
     expected = sharpen_logits(teacher_logits[1, 1]).mean()
     assert float(facts.target_area[1]) == pytest.approx(float(expected))
+
+
+SUPERVISION = np.array(
+    [
+        [S.REGION, S.NEGATIVE],
+        [S.POSITIVE, S.NEGATIVE],
+        [S.NEGATIVE, S.NEGATIVE],
+        [S.NOTHING, S.POSITIVE],
+    ],
+    dtype=np.int8,
+)
+
+
+def test_regions_only_never_sees_a_record() -> None:
+    known = method_of(recipe("regions_only")).supervision(SUPERVISION, 1)
+    assert known.tolist() == [[S.REGION, S.NEGATIVE], [0, 0], [0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("name", ["pi_model", "mean_teacher_unlabelled", "fixmatch"])
+def test_methods_that_ignore_records_do_so_after_the_common_stage(name: MethodName) -> None:
+    method = method_of(recipe(name))
+    assert method.supervision(SUPERVISION, 1).tolist() == SUPERVISION.tolist()
+    taught = [S.POSITIVE, S.POSITIVE]
+    assert method.supervision(SUPERVISION, 2).tolist() == [[S.REGION, S.NEGATIVE]] + [taught] * 3
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_sees_as_many_images_in_a_step(name: MethodName) -> None:
+    one = recipe(name)
+    batch = BatchSettings(regions=3, positives=4, negatives=5)
+    stage = one.stage2.model_copy(update={"batch": batch})
+    assert stage_batch(stage, method_of(one), 2).size == 12
+
+
+def test_fixmatch_labels_only_what_it_is_sure_of() -> None:
+    logits = torch.logit(torch.tensor([[[[0.97, 0.9], [0.5, 0.02]]]]))
+    target = confident_labels(logits, 0.95)
+    assert target.map.flatten().tolist() == [1, 1, 0, 0]
+    assert target.weight.flatten().tolist() == [1, 0, 0, 1]
+
+
+def test_pseudo_labels_are_hard() -> None:
+    logits = torch.logit(torch.tensor([[[[0.6, 0.4]]]]))
+    target = hard_labels(logits, 0.5)
+    assert target.map.flatten().tolist() == [1, 0]
+    assert target.weight.flatten().tolist() == [1, 1]
+
+
+def test_our_method_leaves_the_unsure_out_and_helps_every_site() -> None:
+    # Two sites far apart: one certain, one not.
+    probability = torch.full((1, 1, 1, 40), 0.001)
+    probability[0, 0, 0, 2], probability[0, 0, 0, 35], probability[0, 0, 0, 20] = 0.99, 0.5, 0.2
+    logits = torch.logit(probability)
+    settings = {"ribsight": {"reach": 5, "unsure_from": 0.02, "image_weight": 0.0}}
+    changed = recipe("ribsight").model_copy(
+        update={"ribsight": RibsightSettings.model_validate(settings["ribsight"])}
+    )
+    method = method_of(changed)
+    assert method.positive_target is not None
+    assert method.image_loss is None
+    target = method.positive_target(logits)
+    ours, theirs = target.map[0, 0, 0], sharpen_logits(logits)[0, 0, 0]
+    assert float(theirs[35]) == pytest.approx(0.503, abs=2e-3)
+    assert float(ours[35]) == pytest.approx(0.6475, abs=1e-4)
+    assert float(ours[2]) == pytest.approx(float(theirs[2]), abs=1e-6)
+    assert target.weight[0, 0, 0].tolist() == [float(n != 20) for n in range(40)]
+
+
+@pytest.mark.parametrize("name", ["multiple_instance", "noisy_or", "patches", "cam", "pi_model"])
+def test_what_is_said_of_whole_images_is_refused_on_crops(name: MethodName) -> None:
+    on_crops = recipe(name).model_copy(update={"crops": CropSettings(size=64)})
+    with pytest.raises(RibsightError, match="need not hold the lesion"):
+        method_of(on_crops)
 
 
 def test_facts_survive_being_a_vector() -> None:

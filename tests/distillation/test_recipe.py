@@ -47,7 +47,6 @@ def test_stage_1_has_no_teacher() -> None:
     [
         ({"crops.size": 40}, "multiple of 32"),
         ({"crops.size": 96}, r"crops\.size = 96 is larger than images\.size = 64"),
-        ({"crops.size": 32, "method": "multiple_instance"}, "need not hold the lesion"),
         ({"crops.size": 32, "crops.per_positive": 3}, r"= 2 is not a multiple of .* = 3"),
     ],
 )

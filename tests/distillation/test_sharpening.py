@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ribsight.distillation import sharpen, sharpen_logits
-from ribsight.distillation.sharpening import check_aals
+from ribsight.distillation.sharpening import (
+    check_aals,
+    sharpen_always,
+    sharpen_both_ways,
+    sharpen_by_temperature,
+    sharpen_sites,
+)
 from ribsight.errors import RibsightError
 
 # Targets at the location of the maximum, t = 0.4, for a0 = 2, 4, 8; four digits.
@@ -97,3 +103,23 @@ def test_parameters_out_of_range_are_refused(a0: float, t: float) -> None:
 def test_logits_taken_for_probabilities_are_refused() -> None:
     with pytest.raises(RibsightError, match="lie in"):
         sharpen([[-1.0, 2.0]])
+
+
+def test_without_its_parts_aals_is_its_relatives() -> None:
+    probability = torch.tensor([[[[0.1, 0.3, 0.5, 0.7]]]])
+    logits = torch.logit(probability)
+
+    def moved(strength: float, t: float) -> torch.Tensor:
+        return torch.sigmoid(strength * logits + (1 - strength) * math.log(t / (1 - t)))
+
+    # Adaptation left out: a = 4 although y'_max = 0.7. Asymmetry left out: lowered below t.
+    torch.testing.assert_close(
+        sharpen_always(logits, 4.0, 0.4), torch.maximum(moved(4.0, 0.4), probability)
+    )
+    torch.testing.assert_close(sharpen_both_ways(logits, 4.0, 0.4), moved(4 - 3 * 0.7, 0.4))
+    torch.testing.assert_close(sharpen_by_temperature(logits, 0.5), moved(2.0, 0.5))
+
+
+def test_a_reach_as_long_as_the_map_is_aals() -> None:
+    logits = torch.randn(2, 2, 5, 6, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(sharpen_sites(logits, 4.0, 0.4, 6), sharpen_logits(logits))

@@ -13,14 +13,13 @@ import torch
 from ribsight.cohort.tables import load_cohort
 from ribsight.detector.model_file import load_model
 from ribsight.detector.network import DetectorNetwork
-from ribsight.distillation import loop as loop_module
 from ribsight.distillation import objective as objective_module
+from ribsight.distillation import optimisation as optimisation_module
 from ribsight.distillation.checkpoint import Position, load_checkpoint
-from ribsight.distillation.loop import LoopOptions, NonFiniteLossError
+from ribsight.distillation.loop import LoopOptions
+from ribsight.distillation.optimisation import NonFiniteLossError
 from ribsight.distillation.recipe import (
-    METHODS,
     CropSettings,
-    MethodName,
     Recipe,
     ValidationSettings,
     load_recipe,
@@ -30,6 +29,7 @@ from ribsight.distillation.train import Machine, resume, train
 from ribsight.distillation.validation import drawn_subset
 from ribsight.errors import RibsightError
 from ribsight.findings import Split
+from ribsight.method_names import METHODS, MethodName
 
 CPU = Machine(accelerator="cpu")
 QUIET = LoopOptions(progress=False)
@@ -132,6 +132,31 @@ def test_two_processes_equal_one_with_the_same_batch_up_to_rounding(
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
+@pytest.mark.parametrize("parts", [2, 3])
+def test_accumulated_parts_equal_the_whole_step_up_to_rounding(
+    recipe: Recipe, trainable: Path, tmp_path: Path, parts: int
+) -> None:
+    detector = recipe.detector.model_copy(update={"batch_norm": "frozen"})
+    same = recipe.model_copy(update={"detector": detector})
+    in_parts = replace(QUIET, accumulate=parts)
+    train(same, trainable, tmp_path / "one", machine=CPU, options=QUIET)
+    train(same, trainable, tmp_path / "parts", machine=CPU, options=in_parts)
+    one, other = state_of(tmp_path / "one"), state_of(tmp_path / "parts")
+    for name in one:
+        if not name.startswith("optimiser"):
+            torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=2e-5, msg=name)
+    losses = [[one["loss_known"] for one in trainings(tmp_path / run)] for run in ("one", "parts")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_more_parts_than_images_are_refused(
+    recipe: Recipe, trainable: Path, tmp_path: Path
+) -> None:
+    too_many = replace(QUIET, accumulate=100)
+    with pytest.raises(RibsightError, match="too few for 100 shares"):
+        train(recipe, trainable, tmp_path / "run", machine=CPU, options=too_many)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_runs_and_says_what_it_did(
     recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path, method: MethodName
@@ -147,8 +172,10 @@ def test_every_method_runs_and_says_what_it_did(
     )
     records = trainings(run)
     assert {one["stage"] for one in records} == {2}
-    assert (records[-1]["loss_positive"] > 0) == (method != "supervised")
-    assert ("share_without_push" in records[-1]) == (method == "aals")
+    loss = records[-1]["loss_positive"]
+    assert loss == 0 if method in ("supervised", "regions_only") else loss >= 0
+    centred = ("pseudo_labels", "temperature", "asymmetric", "adaptive", "aals", "ribsight")
+    assert ("share_without_push" in records[-1]) == (method in centred)
     if method in ("aals", "distillation"):
         assert 0 < records[-1]["teacher_maximum"]["fracture"] < 1
     validated = validations(run)
@@ -304,7 +331,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
         loss, facts = real(*args, **kwargs)
         return (loss * float("nan") if calls == 6 else loss), facts
 
-    monkeypatch.setattr(loop_module, "step_objective", poisoned)
+    monkeypatch.setattr(optimisation_module, "step_objective", poisoned)
     run = tmp_path / "run"
     options = replace(QUIET, checkpoint_every=5)
     with pytest.raises(NonFiniteLossError, match="stage 1, step 5"):

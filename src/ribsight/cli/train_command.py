@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ribsight.errors import RibsightError
+from ribsight.method_names import METHODS
 
 _PATH = click.Path(path_type=Path)
 _INTERRUPTED = 130
@@ -21,7 +22,7 @@ _INTERRUPTED = 130
 @click.option("--resume", "stopped", type=_PATH, metavar="RUN", help="Continue a stopped run.")
 @click.option(
     "--method",
-    type=click.Choice(["supervised", "distillation", "multiple_instance", "aals"]),
+    type=click.Choice(METHODS),
     help="Instead of the recipe's.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Instead of the recipe's.")
@@ -47,6 +48,11 @@ _INTERRUPTED = 130
     "--processes", type=click.IntRange(min=1), default=1, show_default=True,
     help="Processes that decode images into the cache.",
 )  # fmt: skip
+@click.option(
+    "--accumulate", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    help="Take each step in N parts, for less memory.",
+)  # fmt: skip
+@click.option("--compile", "compiled", is_flag=True, help="Translate the network first.")
 @click.option("--checkpoint-every", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events into the run.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
@@ -65,8 +71,10 @@ def train(
     precision: str,
     workers: int,
     processes: int,
+    accumulate: int,
     checkpoint_every: int,
     *,
+    compiled: bool,
     tensorboard: bool,
     quiet: bool,
 ) -> int:
@@ -93,6 +101,8 @@ def train(
     machine = Machine(accelerator, devices, precision, processes)
     options = LoopOptions(
         workers=workers,
+        accumulate=accumulate,
+        compiled=compiled,
         checkpoint_every=checkpoint_every,
         progress=not quiet,
         observe=TensorBoardObserver(run / "tensorboard") if tensorboard else None,

@@ -99,6 +99,7 @@ class StepDataset(Dataset[Batch]):
         has_teacher: bool = True,
         rank: int = 0,
         world: int = 1,
+        parts: int = 1,
     ):
         """Describe the steps of one stage for one process.
 
@@ -112,6 +113,8 @@ class StepDataset(Dataset[Batch]):
             has_teacher: whether crops of record-positives wait for a teacher's look.
             rank: of this process.
             world: how many processes there are.
+            parts: of which each process takes its share one after the other; then item
+                `step * parts + part` is one of them.
 
         """
         self._data = data
@@ -122,14 +125,17 @@ class StepDataset(Dataset[Batch]):
         self._has_teacher = has_teacher
         self._rank = rank
         self._world = world
+        self._parts = parts
         self.maker = CropMaker(data, self._crops, augmentation, seed=seed, stage=stage)
 
-    def __getitem__(self, step: int) -> Batch:
-        """Make the batch of a step."""
+    def __getitem__(self, item: int) -> Batch:
+        """Make the batch of a step, or a part of it."""
+        step, part = divmod(item, self._parts)
         seed, stage = self._key
         each = self._crops.per_positive if self._crops.size else 1
         rows = rows_of_step(self._data.pools, self._batch, seed, stage, step, each)
-        places = np.arange(self._rank, len(rows), self._world)
+        share = self._rank * self._parts + part
+        places = np.arange(share, len(rows), self._world * self._parts)
         whole = self._data.supervision[rows]
         known = int(np.isin(whole, (Supervision.REGION, Supervision.NEGATIVE)).sum())
         positives = int((whole == Supervision.POSITIVE).sum())

@@ -8,40 +8,33 @@ record-positives. Continued supervised training is stage 2 with the method "supe
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ribsight.detector.network import DetectorNetwork
-from ribsight.distillation.batches import Batch, StepDataset, place_crops
+from ribsight.distillation.batches import Batch, StepDataset
 from ribsight.distillation.checkpoint import (
     Checkpoint,
     Position,
     load_checkpoint,
     save_checkpoint,
 )
-from ribsight.distillation.crops import CropMaker
 from ribsight.distillation.interrupts import Interrupts
+from ribsight.distillation.look import Look
 from ribsight.distillation.methods import Method, stage_batch
-from ribsight.distillation.objective import StepFacts, step_objective
+from ribsight.distillation.optimisation import Optimisation
 from ribsight.distillation.recipe import Recipe, StageSettings
 from ribsight.distillation.reporting import Observer, Reporter
 from ribsight.distillation.run_folder import MetricsFile, RunFolder
-from ribsight.distillation.schedule import learning_rate, rampup
 from ribsight.distillation.teacher import Teacher
 from ribsight.distillation.training_data import TrainingData
-from ribsight.distillation.validation import Validation
 from ribsight.errors import RibsightError
 
 _LOG_EVERY = 10
-
-
-class NonFiniteLossError(RibsightError):
-    """The loss or its gradient became infinite or not a number."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +43,9 @@ class LoopOptions:
 
     Attributes:
         workers: processes that prepare batches; 0 prepares them in the training process.
+        accumulate: parts of each step that a process takes one after the other, so that only a
+            part need fit into memory; the step stays the same up to rounding.
+        compiled: let `torch.compile` translate the student.
         checkpoint_every: steps between checkpoints.
         stop_at: stop before this position, as if interrupted.
         progress: show a progress bar.
@@ -58,6 +54,8 @@ class LoopOptions:
     """
 
     workers: int = 0
+    accumulate: int = 1
+    compiled: bool = False
     checkpoint_every: int = 200
     stop_at: Position | None = None
     progress: bool = True
@@ -74,13 +72,13 @@ class TrainingLoop:
         method: Method,
         findings: tuple[str, ...],
         data: TrainingData,
-        validation: Validation,
+        look: Look,
         run: RunFolder,
         options: LoopOptions,
     ):
         """Build the student; `restore` or `start_from_stage1` may then replace its weights."""
         self._fabric, self._recipe, self._method = fabric, recipe, method
-        self._findings, self._data, self._validation = findings, data, validation
+        self._findings, self._data, self._look = findings, data, look
         self._run, self._options = run, options
         torch.manual_seed(recipe.seed)
         network = DetectorNetwork(recipe.detector, len(findings))
@@ -111,7 +109,9 @@ class TrainingLoop:
         """Train to the end, or until interrupted; return whether the end was reached."""
         stages = {1: self._recipe.stage1, 2: self._recipe.stage2}
         remaining = sum(s.steps for n, s in stages.items() if n >= self.position.stage)
-        network = self._fabric.setup_module(self.student)
+        network: nn.Module = self._fabric.setup_module(self.student)
+        if self._options.compiled:
+            network = cast(nn.Module, torch.compile(network))
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._interrupts)
             if self._is_first:
@@ -139,16 +139,19 @@ class TrainingLoop:
             self.teacher = Teacher(self.student, self._recipe.teacher)
         if self.teacher is not None:
             self.teacher.network.to(self._fabric.device)
-        optimiser = self._set_up_optimiser(stage)
+        steps = self._steps(number, stage)
+        optimisation = Optimisation(
+            self._fabric, self._recipe, self._method, number, network, self.student, self.teacher,
+            steps.maker, self._optimiser_state,
+        )  # fmt: skip
+        self._optimiser_state = None
         self.student.train()
         sums: Tensor | None = None
         since = 0
-        steps = self._steps(number, stage)
-        for given in self._batches(steps, stage):
+        for parts in self._batches(steps, stage):
             step = self.position.step
-            batch, taught = self._teach(given, steps.maker)
-            facts = self._step(network, optimiser, batch, taught, stage, Position(number, step))
-            sums = facts.vector() if sums is None else sums + facts.vector()
+            facts = optimisation.step(parts, step)
+            sums = facts if sums is None else sums + facts
             since += 1
             self.position = Position(number, step + 1)
             if self._reporter is not None:
@@ -161,7 +164,7 @@ class TrainingLoop:
                 self._validate()
             stop = self._should_stop()
             if stop or is_end or (step + 1) % self._options.checkpoint_every == 0:
-                self._save(optimiser, is_stage_end=is_end)
+                self._save(optimisation, is_stage_end=is_end)
             if stop:
                 return False
         self.position = Position(number + 1, 0)
@@ -174,22 +177,17 @@ class TrainingLoop:
         assert isinstance(total, Tensor)
         return total
 
-    def _set_up_optimiser(self, stage: StageSettings) -> torch.optim.Optimizer:
-        optimiser = torch.optim.AdamW(
-            [p for p in self.student.parameters() if p.requires_grad],
-            lr=stage.learning_rate,
-            weight_decay=self._recipe.optimiser.weight_decay,
-        )
-        if self._optimiser_state:
-            optimiser.load_state_dict(self._optimiser_state)
-        self._optimiser_state = None
-        wrapped: Any = self._fabric.setup_optimizers(optimiser)
-        return wrapped  # type: ignore[no-any-return]
-
     def _steps(self, number: int, stage: StageSettings) -> StepDataset:
+        batch = stage_batch(stage, self._method, number)
+        shares = self._fabric.world_size * self._options.accumulate
+        if batch.size < shares:
+            raise RibsightError(
+                f"stage{number}.batch has {batch.size} images, too few for {shares} shares "
+                "(processes x accumulated parts)"
+            )
         return StepDataset(
-            self._data,
-            stage_batch(stage, self._method),
+            self._data.known_to(self._method, number),
+            batch,
             self._recipe.augmentation,
             self._recipe.crops,
             seed=self._recipe.seed,
@@ -197,77 +195,21 @@ class TrainingLoop:
             has_teacher=number == 2 and self._method.positive_target is not None,
             rank=self._fabric.global_rank,
             world=self._fabric.world_size,
+            parts=self._options.accumulate,
         )
 
-    def _batches(self, steps: StepDataset, stage: StageSettings) -> Iterator[Batch]:
+    def _batches(self, steps: StepDataset, stage: StageSettings) -> Iterator[list[Batch]]:
+        """Yield the parts of each step that this process takes one after the other."""
+        parts = self._options.accumulate
         loader = DataLoader(
             steps,
-            sampler=range(self.position.step, stage.steps),
+            sampler=range(self.position.step * parts, stage.steps * parts),
             batch_size=None,
             num_workers=self._options.workers,
         )
-        for batch in loader:
-            yield batch.to(self._fabric.device)
-
-    def _step(
-        self,
-        network: nn.Module,
-        optimiser: torch.optim.Optimizer,
-        batch: Batch,
-        taught: Tensor | None,
-        stage: StageSettings,
-        position: Position,
-    ) -> StepFacts:
-        seed = [self._recipe.seed, position.stage, position.step, self._fabric.global_rank]
-        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(stage, position.step)
-        weight = self._recipe.loss.positive_weight
-        weight *= rampup(position.step, self._recipe.loss.positive_rampup_steps)
-        loss, facts = step_objective(
-            network(batch.images),
-            taught,
-            batch,
-            self._method,
-            positive_weight=weight,
-            lesion_weight=self._recipe.loss.lesion_weight,
-        )
-        # Gradients are averaged over processes, but their losses are shares of one sum.
-        self._fabric.backward(loss * self._fabric.world_size)
-        norm: Any = self._fabric.clip_gradients(
-            network,
-            optimiser,
-            max_norm=self._recipe.optimiser.gradient_clip,
-            error_if_nonfinite=False,
-        )
-        if not self._is_finite(loss, norm):
-            raise NonFiniteLossError(
-                f"the loss became {loss.item()} (gradient norm {float(norm):g}) at stage "
-                f"{position.stage}, step {position.step}; the last good state is kept in "
-                f"{self._run.last}. Lower the learning rate or gradient_clip of the recipe"
-            )
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        if self.teacher is not None:
-            self.teacher.update(self.student)
-        return facts
-
-    def _is_finite(self, loss: Tensor, norm: Tensor) -> bool:
-        # With a gradient scaler an overflow is ordinary: the scaler skips that step itself.
-        scaled = bool(self._fabric.strategy.precision.state_dict())
-        return bool(torch.isfinite(loss)) and (scaled or bool(torch.isfinite(norm)))
-
-    def _teach(self, batch: Batch, maker: CropMaker) -> tuple[Batch, Tensor | None]:
-        if self.teacher is None or self._method.positive_target is None:
-            return batch, None
-        if len(batch.positive_rows) == 0:
-            return batch, None
-        with self._fabric.autocast():
-            logits = self.teacher.logits(batch.teacher_images)
-        if batch.looks is None:
-            return batch, logits
-        logits = logits[torch.from_numpy(batch.looks.image)]
-        return place_crops(batch, maker, logits, self._recipe.marks), logits
+        batches = iter(loader)
+        for _ in range(self.position.step, stage.steps):
+            yield [next(batches).to(self._fabric.device) for _ in range(parts)]
 
     def _log(self, sums: Tensor, steps: int) -> None:
         if self._reporter is not None:
@@ -276,17 +218,12 @@ class TrainingLoop:
 
     def _validate(self) -> None:
         if self._reporter is not None:
-            networks: dict[str, nn.Module] = {"student": self.student}
-            if self.teacher is not None:
-                networks["teacher"] = self.teacher.network
-            for which, network in networks.items():
-                assert isinstance(network, DetectorNetwork)
-                figures = self._validation.figures(network, self._fabric.device)
-                images = len(self._validation.cohort.ids)
-                self._reporter.validated(which, figures, images, self.position)
+            teacher = None if self.teacher is None else self.teacher.network
+            device = self._fabric.device
+            self._look.report(self._reporter, self.student, teacher, device, self.position)
         self._fabric.barrier()
 
-    def _save(self, optimiser: torch.optim.Optimizer | None, *, is_stage_end: bool) -> None:
+    def _save(self, optimisation: Optimisation | None, *, is_stage_end: bool) -> None:
         if not self._is_first:
             return
         begins_next = is_stage_end and self.position.stage == 1
@@ -294,7 +231,7 @@ class TrainingLoop:
             position=Position(2, 0) if begins_next else self.position,
             student=self.student.state_dict(),
             teacher=self.teacher.state_dict() if self.teacher is not None else {},
-            optimiser={} if begins_next or optimiser is None else optimiser.state_dict(),
+            optimiser={} if begins_next or optimisation is None else optimisation.state_dict(),
             precision=self._fabric.strategy.precision.state_dict(),
         )
         if begins_next:

@@ -8,18 +8,21 @@
 | nothing | none | 0 |
 
 A method fills in the third row with a target map, or replaces it by an objective on the whole
-image, or both. Everything else (data, augmentation, budget, teacher, validation) is the loop's and
-the same for all.
+image, or both; a few change what the other rows know (`Method.knows`) or how a map is compared.
+Everything else (data, augmentation, budget, teacher, validation) is the loop's and the same for
+all. The rows themselves are in `method_table`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ribsight.distillation.recipe import BatchSettings, Recipe, StageSettings
-from ribsight.distillation.sharpening import check_aals, sharpen_logits
+from ribsight.distillation.recipe import BatchSettings, StageSettings
 from ribsight.findings import Supervision
 
 
@@ -31,16 +34,44 @@ class Target:
     weight: Tensor
 
 
+class Source(Enum):
+    """Who makes the target of a record-positive, from its own view of the image."""
+
+    TEACHER = "the moving average"
+    STUDENT = "the student, without gradient"
+    BOTH_VIEWS = "the student, with gradient through both views"
+
+
+class Distance(Enum):
+    """How the student's map is compared with a target that a network made."""
+
+    CROSS_ENTROPY = "binary cross-entropy"
+    SQUARED = "squared difference of probabilities"
+
+
+class Knowledge(Enum):
+    """What of the cohort a method may use."""
+
+    ALL = "regions and records"
+    REGIONS = "drawn regions only"
+    UNLABELLED = "drawn regions, and all other radiographs as if they had no record"
+
+
 @dataclass(frozen=True)
 class Method:
     """One row of the table.
 
     Attributes:
         name: as given to `--method`.
-        positive_target: teacher's logits (N, K, h, w) -> targets for record-positives, or None
+        positive_target: logits (N, K, h, w) of `source` -> targets for record-positives, or None
             if the method gives them no map.
         image_loss: student's logits (N, K, h, w) -> loss (N, K) of a record-positive image as a
             whole, or None.
+        known_loss: student's logits, drawn maps (N, K, h, w) and supervision (N, K) -> loss
+            (N, K) of pairs with a region or a negative record; None: the cross-entropy of maps.
+        source: who makes the targets.
+        distance: how record-positives' targets are compared with the student's map.
+        knows: what of the cohort counts.
         push_centre: probability that the teacher's maximum must exceed for its target to differ
             from its own map; None where that has no meaning.
 
@@ -49,6 +80,10 @@ class Method:
     name: str
     positive_target: Callable[[Tensor], Target] | None = None
     image_loss: Callable[[Tensor], Tensor] | None = None
+    known_loss: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    source: Source = Source.TEACHER
+    distance: Distance = Distance.CROSS_ENTROPY
+    knows: Knowledge = Knowledge.ALL
     push_centre: float | None = None
 
     @property
@@ -56,52 +91,46 @@ class Method:
         """Whether record-positives without a region take part at all."""
         return self.positive_target is not None or self.image_loss is not None
 
+    @property
+    def sees_whole_images(self) -> bool:
+        """Whether its objective makes sense on whole images only, not on crops."""
+        parts = (self.image_loss, self.known_loss)
+        return any(part is not None for part in parts) or self.source is Source.BOTH_VIEWS
 
-def method_of(recipe: Recipe) -> Method:
-    """Return the method that a recipe names, with its parameters.
+    def supervision(self, known: NDArray[np.int8], stage: int) -> NDArray[np.int8]:
+        """Return what this method knows in a stage.
 
-    Raises:
-        RibsightError: parameters out of range.
+        Args:
+            known: (N, K) `Supervision` of the cohort.
+            stage: 1 or 2. A method that ignores records does so in stage 2: stage 1 is common to
+                all methods that have a teacher.
 
-    """
-    match recipe.method:
-        case "supervised":
-            return Method("supervised")
-        case "distillation":
-            return Method("distillation", positive_target=teacher_map)
-        case "multiple_instance":
-            return Method("multiple_instance", image_loss=maximum_loss)
-        case "aals":
-            a0, t = recipe.aals.a0, recipe.aals.t
-            check_aals(a0, t)
-            return Method(
-                "aals",
-                positive_target=lambda logits: _everywhere(sharpen_logits(logits, a0, t)),
-                push_centre=t,
-            )
+        Returns:
+            (N, K): with `Knowledge.REGIONS`, nothing but regions and what is absent on drawn
+            images; with `Knowledge.UNLABELLED`, every image without a region as a record-positive
+            is, to be taught by the teacher.
 
-
-def stage_batch(stage: StageSettings, method: Method) -> BatchSettings:
-    """Return the composition of a stage's batches: same size whether positives are used or not."""
-    return stage.batch if method.uses_positives else stage.batch.without_positives()
-
-
-def teacher_map(logits: Tensor) -> Target:
-    """Target: the teacher's own map (identity sharpening: plain distillation)."""
-    return _everywhere(torch.sigmoid(logits.detach().float()))
+        """
+        undrawn = ~(known == Supervision.REGION).any(axis=1)
+        changed = known.copy()
+        if self.knows is Knowledge.REGIONS:
+            changed[undrawn] = Supervision.NOTHING
+        elif self.knows is Knowledge.UNLABELLED and stage == 2:
+            changed[undrawn] = Supervision.POSITIVE
+        return changed
 
 
-def maximum_loss(logits: Tensor) -> Tensor:
-    """Image-level objective: -log of the map's maximum (multiple-instance learning, max pooling).
-
-    Args:
-        logits: (N, K, h, w) student logits.
-
-    Returns:
-        (N, K) losses.
-
-    """
-    return torch.nn.functional.softplus(-logits.float().amax(dim=(-2, -1)))
+def stage_batch(stage: StageSettings, method: Method, number: int) -> BatchSettings:
+    """Return the composition of a stage's batches; their size is the same for all methods."""
+    batch = stage.batch
+    if method.knows is Knowledge.REGIONS:
+        return BatchSettings(regions=batch.size, negatives=0)
+    if not method.uses_positives:
+        return batch.without_positives()
+    if method.knows is Knowledge.UNLABELLED and number == 2:
+        others = batch.positives + batch.negatives
+        return BatchSettings(regions=batch.regions, positives=others, negatives=0)
+    return batch
 
 
 def targets(
@@ -125,10 +154,13 @@ def targets(
     map_ = torch.where((supervision == Supervision.REGION).view(shape), drawn, 0.0)
     if positive is not None and len(positive_rows):
         is_positive = (supervision[positive_rows] == Supervision.POSITIVE)[:, :, None, None]
-        map_[positive_rows] = torch.where(is_positive, positive.map, map_[positive_rows])
+        map_ = map_.index_copy(
+            0, positive_rows, torch.where(is_positive, positive.map, map_[positive_rows])
+        )
         weight[positive_rows] = torch.where(is_positive, positive.weight, weight[positive_rows])
     return Target(map_, weight)
 
 
-def _everywhere(map_: Tensor) -> Target:
+def everywhere(map_: Tensor) -> Target:
+    """Return a target that counts the same in every pixel."""
     return Target(map_, torch.ones_like(map_))

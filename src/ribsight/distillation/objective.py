@@ -8,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ribsight.distillation.batches import Batch
 from ribsight.distillation.crops import cut_maps
-from ribsight.distillation.methods import Method, Target, targets
+from ribsight.distillation.methods import Distance, Method, Target, targets
 from ribsight.findings import Supervision
 
 
@@ -55,10 +55,26 @@ def map_loss(logits: Tensor, target: Target, lesion_weight: float) -> Tensor:
         (N, K) losses, float32.
 
     """
-    weight = target.weight * (1.0 + (lesion_weight - 1.0) * target.map)
+    map_ = target.map.detach()
+    weight = target.weight * (1.0 + (lesion_weight - 1.0) * map_)
     return binary_cross_entropy_with_logits(
-        logits.float(), target.map, weight=weight, reduction="none"
+        logits.float(), map_, weight=weight, reduction="none"
     ).mean(dim=(-2, -1))
+
+
+def squared_loss(logits: Tensor, target: Target) -> Tensor:
+    """Return the weighted squared difference of probabilities, as the mean over each map.
+
+    Args:
+        logits: (N, K, h, w) student logits.
+        target: maps and weights, (N, K, h, w).
+
+    Returns:
+        (N, K) losses, float32.
+
+    """
+    difference = torch.sigmoid(logits.float()) - target.map
+    return (target.weight * difference.square()).mean(dim=(-2, -1))
 
 
 def step_objective(
@@ -78,9 +94,9 @@ def step_objective(
 
     Args:
         logits: (N, K, h, w) of the student, with gradient.
-        teacher_logits: (P, K, H, W) of the teacher's view of each positive row, or None if the
-            method needs none. Views of whole images give whole targets, of which the crops that
-            `batch.looks` places are cut out.
+        teacher_logits: (P, K, H, W) of the teacher's view (or whatever `method.source` is) of each
+            positive row, or None if the method needs none. Views of whole images give whole
+            targets, of which the crops that `batch.looks` places are cut out.
         batch: the step.
         method: what record-positives are trained toward.
         positive_weight: of record-positives, against pairs with a known map.
@@ -92,13 +108,27 @@ def step_objective(
         positive = _as_seen(method.positive_target(teacher_logits), batch)
     target = targets(batch.supervision, batch.drawn, positive, batch.positive_rows)
     is_positive = batch.supervision == Supervision.POSITIVE
-    losses = map_loss(logits, target, lesion_weight)
+    losses = _losses(logits, target, batch, method, lesion_weight)
     if method.image_loss is not None:
         losses = losses + method.image_loss(logits) * is_positive
     loss_known = (losses * ~is_positive).sum() / max(batch.known, 1)
     loss_positive = (losses * is_positive).sum() / max(batch.positives, 1)
     facts = _facts(loss_known, loss_positive, positive, teacher_logits, batch, method)
     return loss_known + positive_weight * loss_positive, facts
+
+
+def _losses(
+    logits: Tensor, target: Target, batch: Batch, method: Method, lesion_weight: float
+) -> Tensor:
+    """Return what every pair costs, (N, K), but for the image-level part."""
+    losses = map_loss(logits, target, lesion_weight)
+    is_positive = batch.supervision == Supervision.POSITIVE
+    if method.distance is Distance.SQUARED:
+        losses = torch.where(is_positive, squared_loss(logits, target), losses)
+    if method.known_loss is not None:
+        known = method.known_loss(logits, batch.drawn, batch.supervision)
+        losses = torch.where(is_positive, losses, known)
+    return losses
 
 
 def _as_seen(target: Target, batch: Batch) -> Target:

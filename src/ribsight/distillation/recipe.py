@@ -1,17 +1,15 @@
 """A run in one TOML file. What to do, not on which machine: devices are command-line options."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, model_validator
 
 from ribsight.detector.settings import ImageSettings, MarkSettings, NetworkSettings
 from ribsight.errors import RibsightError
+from ribsight.method_names import MethodName
 from ribsight.settings import Settings, parse_settings, read_toml
-
-MethodName = Literal["supervised", "distillation", "multiple_instance", "aals"]
-METHODS: tuple[MethodName, ...] = get_args(MethodName)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -119,6 +117,44 @@ class AalsSettings(Settings):
     t: float = 0.4
 
 
+class BaselineSettings(Settings):
+    """Parameters of the methods that AALS is compared with; the defaults are the published ones.
+
+    Attributes:
+        pseudo_threshold: of `pseudo_labels`: the more probable of two classes (Lee 2013).
+        confidence: of `fixmatch`: least probability of a pixel's hard label (Sohn et al. 2020).
+        temperature: of `temperature` (MixMatch, Berthelot et al. 2019).
+        sharpness: r of `log_sum_exp` (ChestX-ray8, Wang et al. 2017).
+        patch_cells: patches a side of `patches` (Li et al. 2018).
+        patch_region_weight: of drawn images in `patches` (Li et al. 2018).
+
+    """
+
+    pseudo_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    temperature: Annotated[float, Field(gt=0, le=1)] = 0.5
+    sharpness: Annotated[float, Field(gt=0)] = 10.0
+    patch_cells: Annotated[int, Field(ge=1)] = 16
+    patch_region_weight: Annotated[float, Field(gt=0)] = 5.0
+
+
+class RibsightSettings(Settings):
+    """Parameters of the method `ribsight`: AALS (`[aals]`), changed where it is known to be weak.
+
+    Attributes:
+        reach: map cells around a site within which its maximum decides how strongly it is
+            sharpened; 0: the maximum of the image, as in AALS.
+        unsure_from: pixels of a record-positive between this probability and t are neither
+            lesion nor background: they count nothing. 1: none is unsure, as in AALS.
+        image_weight: of the record itself, -log of the map's maximum, against the map.
+
+    """
+
+    reach: Annotated[int, Field(ge=0)] = 8
+    unsure_from: Annotated[float, Field(gt=0, le=1)] = 0.02
+    image_weight: Annotated[float, Field(ge=0)] = 0.02
+
+
 class AugmentationSettings(Settings):
     """Random views. Geometry is shared by student and teacher, intensities are not.
 
@@ -178,10 +214,14 @@ class ValidationSettings(Settings):
     Attributes:
         images: at most this many radiographs, drawn once by the seed, half of them with a
             positive where there are so many; 0 looks at all.
+        hidden_images: at most so many record-positives of the training split whose regions are
+            drawn but not revealed: at each look the teacher's marks on them are compared with
+            these regions, which training never sees; 0 looks at none.
 
     """
 
     images: Annotated[int, Field(ge=0)] = 0
+    hidden_images: Annotated[int, Field(ge=0)] = 0
 
 
 class Recipe(Settings):
@@ -189,7 +229,7 @@ class Recipe(Settings):
 
     Attributes:
         seed: of sampling, augmentation and initial weights.
-        method: which row of the table of targets (`distillation.methods`).
+        method: which row of the table of targets (`distillation.method_table`).
         validate_every: steps between looks at the validation split.
 
     """
@@ -207,6 +247,8 @@ class Recipe(Settings):
     optimiser: OptimiserSettings = OptimiserSettings()
     teacher: TeacherSettings = TeacherSettings()
     aals: AalsSettings = AalsSettings()
+    baselines: BaselineSettings = BaselineSettings()
+    ribsight: RibsightSettings = RibsightSettings()
     stage1: StageSettings
     stage2: StageSettings
 
@@ -223,11 +265,6 @@ class Recipe(Settings):
             return self
         if size > self.images.size:
             raise ValueError(f"crops.size = {size} is larger than images.size = {self.images.size}")
-        if self.method == "multiple_instance":
-            raise ValueError(
-                "multiple_instance cannot be trained on crops: a record says that the whole image "
-                "is positive, and a crop need not hold the lesion; set crops.size = 0"
-            )
         if self.stage2.batch.positives % each:
             raise ValueError(
                 f"stage2.batch.positives = {self.stage2.batch.positives} is not a multiple of "

@@ -1,5 +1,6 @@
 """What a run says of itself: the progress bar, `metrics.jsonl` and whoever observes."""
 
+import sys
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
@@ -7,6 +8,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ribsight.distillation.checkpoint import Position
+from ribsight.distillation.health import concerns
 from ribsight.distillation.objective import StepFacts
 from ribsight.distillation.run_folder import MetricsFile
 
@@ -27,6 +29,10 @@ class Reporter:
     ):
         """Expect `steps` steps to come."""
         self._metrics, self._findings, self._observe = metrics, findings, observe
+        self._history: list[Mapping[str, object]] = list(metrics.kept)
+        self._raised = {
+            (one["name"], one["finding"]) for one in self._history if one["kind"] == "concern"
+        }
         self._bar = tqdm(total=steps, unit="step", disable=not progress, mininterval=1.0)
 
     def __enter__(self) -> "Reporter":
@@ -64,8 +70,30 @@ class Reporter:
         place = {"stage": position.stage, "step": position.step}
         self._record({"kind": "validation", **place, "which": which, "images": images, **figures})
 
+    def checked_pseudo_labels(
+        self, figures: Mapping[str, Mapping[str, float | None]], images: int, position: Position
+    ) -> None:
+        """Report how true the teacher's marks are on radiographs whose regions are hidden."""
+        place = {"stage": position.stage, "step": position.step}
+        self._record({"kind": "pseudo_labels", **place, "images": images, **figures})
+
+    def raise_concerns(self, position: Position) -> None:
+        """Record and print what the run so far gives reason to worry about, each thing once."""
+        for one in concerns(self._history):
+            if (one.name, one.finding) in self._raised:
+                continue
+            self._raised.add((one.name, one.finding))
+            place = {"stage": position.stage, "step": position.step}
+            told = {"name": one.name, "finding": one.finding, "sentence": one.sentence}
+            self._record({"kind": "concern", **place, **told})
+            self._bar.write(
+                f"step {position.step}, {one.name.replace('_', ' ')}: {one.sentence}",
+                file=sys.stderr,
+            )
+
     def _record(self, record: Mapping[str, object]) -> None:
         self._metrics.append(record)
+        self._history.append(record)
         if self._observe is not None:
             self._observe(record)
 

@@ -83,12 +83,19 @@ def read_run(run: RunFolder) -> tuple[Recipe, Path, str]:
 
 
 class MetricsFile:
-    """Appends to `metrics.jsonl`, from a given position of the run on."""
+    """Appends to `metrics.jsonl`, from a given position of the run on.
+
+    Attributes:
+        kept: the records up to that position.
+
+    """
 
     def __init__(self, path: Path, position: Position):
         """Drop what was written at or after `position` (a crash may have passed a checkpoint)."""
-        kept = [one for one in read_metrics(path) if (one["stage"], one["step"]) <= _pair(position)]
-        write_text(path, "".join(json.dumps(one) + "\n" for one in kept))
+        self.kept = [
+            one for one in read_metrics(path) if (one["stage"], one["step"]) <= _pair(position)
+        ]
+        write_text(path, "".join(json.dumps(one) + "\n" for one in self.kept))
         self._path = path
 
     def append(self, record: Mapping[str, object]) -> None:

@@ -5,6 +5,7 @@ the same radiographs in the same order.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,5 +86,13 @@ def _turn(pool: NDArray[np.intp], count: int, key: list[int], step: int) -> NDAr
         return np.empty(0, dtype=np.intp)
     place = np.arange(step * count, (step + 1) * count)
     rounds = (place // len(pool)).tolist()
-    orders = {r: np.random.default_rng([*key, r]).permutation(len(pool)) for r in set(rounds)}
+    orders = {r: _order((*key, r), len(pool)) for r in set(rounds)}
     return pool[[orders[r][p] for r, p in zip(rounds, place % len(pool), strict=True)]]
+
+
+@lru_cache(maxsize=16)
+def _order(key: tuple[int, ...], count: int) -> NDArray[np.intp]:
+    """Return a random order; remembered, for each serves thousands of steps."""
+    order = np.random.default_rng(key).permutation(count)
+    order.setflags(write=False)
+    return order

@@ -9,7 +9,8 @@ maximum over the image y'_max and centre t:
     target  = max(S(y'), y')
 
 t is a fixed point of S: below t the target is the teacher's own map, above t it is raised, most on
-images where the teacher is least sure, and not at all where y'_max = 1.
+images where the teacher is least sure, and not at all where y'_max = 1. Its relatives, each without
+one of its parts, stand beside it: they are what a comparison needs.
 """
 
 import math
@@ -18,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from ribsight.errors import RibsightError
 
@@ -63,6 +65,51 @@ def sharpen_logits(logits: Tensor, a0: float = 4.0, t: float = 0.4) -> Tensor:
     return torch.sigmoid(_sharpened(z, torch.sigmoid(z.amax(dim=(-2, -1), keepdim=True)), a0, t))
 
 
+def sharpen_sites(logits: Tensor, a0: float, t: float, reach: int) -> Tensor:
+    """Return AALS targets whose strength follows each site instead of the image.
+
+    y'_max is taken over the cells within `reach` of each cell, so one certain fracture does not
+    stop the others of its image from being raised. With a reach as long as the map it is AALS.
+
+    Args:
+        logits: (N, K, h, w) teacher logits.
+        a0: strength where the teacher sees nothing.
+        t: centre.
+        reach: cells along each axis.
+
+    Returns:
+        (N, K, h, w) target probabilities, float32, without gradient.
+
+    """
+    z = logits.detach().float()
+    highest = max_pool2d(z, kernel_size=2 * reach + 1, stride=1, padding=reach)
+    return torch.sigmoid(_sharpened(z, torch.sigmoid(highest), a0, t))
+
+
+def sharpen_always(logits: Tensor, a0: float, t: float) -> Tensor:
+    """Return targets of a fixed strength: AALS without adaptation, a = a0 on every image."""
+    z = logits.detach().float()
+    return torch.sigmoid(_sharpened(z, torch.zeros_like(z), a0, t))
+
+
+def sharpen_both_ways(logits: Tensor, a0: float, t: float) -> Tensor:
+    """Return targets raised above t and lowered below it: AALS without asymmetry.
+
+    The strength adapts as in AALS; the maximum with the teacher's own map is left out.
+    """
+    z = logits.detach().float()
+    strength = _strength(torch.sigmoid(z.amax(dim=(-2, -1), keepdim=True)), a0)
+    return torch.sigmoid(_moved(z, strength, t))
+
+
+def sharpen_by_temperature(logits: Tensor, temperature: float) -> Tensor:
+    """Return expit(z / T): both ways around one half, the same on every image.
+
+    MixMatch (Berthelot et al., NeurIPS 2019), T = 0.5, for two classes.
+    """
+    return torch.sigmoid(logits.detach().float() / temperature)
+
+
 def sharpen(probability: Any, a0: float = 4.0, t: float = 0.4) -> Tensor:
     """Return AALS targets from the teacher's probabilities.
 
@@ -91,5 +138,12 @@ def sharpen(probability: Any, a0: float = 4.0, t: float = 0.4) -> Tensor:
 
 
 def _sharpened(z: Tensor, y_max: Tensor, a0: float, t: float) -> Tensor:
-    strength = a0 - (a0 - 1) * y_max
-    return torch.maximum(strength * z + (1 - strength) * math.log(t / (1 - t)), z)
+    return torch.maximum(_moved(z, _strength(y_max, a0), t), z)
+
+
+def _strength(y_max: Tensor, a0: float) -> Tensor:
+    return a0 - (a0 - 1) * y_max
+
+
+def _moved(z: Tensor, strength: Tensor, t: float) -> Tensor:
+    return strength * z + (1 - strength) * math.log(t / (1 - t))

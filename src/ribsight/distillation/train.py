@@ -14,8 +14,11 @@ from ribsight.cohort.tables import Cohort, load_cohort
 from ribsight.detector.memory import keep_freed_memory
 from ribsight.detector.model_file import SCHEMA, ModelDescription, save_model
 from ribsight.detector.network import DetectorNetwork
+from ribsight.distillation.health import HiddenTruth, hidden_subset
+from ribsight.distillation.look import Look
 from ribsight.distillation.loop import LoopOptions, TrainingLoop
-from ribsight.distillation.methods import method_of, stage_batch
+from ribsight.distillation.method_table import method_of
+from ribsight.distillation.methods import stage_batch
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.run_folder import RunFolder, read_run, start_run
 from ribsight.distillation.sampling import check_pools, pools_of
@@ -112,7 +115,7 @@ class _Job:
     recipe: Recipe
     findings: tuple[str, ...]
     data: TrainingData
-    validation: Validation
+    look: Look
     run: RunFolder
     fingerprint: str
     options: LoopOptions
@@ -122,14 +125,15 @@ class _Job:
 
 def _prepare(
     recipe: Recipe, cohort: Cohort, cache_folder: Path, machine: Machine, options: LoopOptions
-) -> tuple[tuple[str, ...], TrainingData, Validation]:
+) -> tuple[tuple[str, ...], TrainingData, Look]:
     require_sound(cohort)
     method = method_of(recipe)
     training = cohort.select(Split.TRAIN)
     held = drawn_subset(cohort.select(Split.VAL), recipe.validation.images, recipe.seed)
-    pools = pools_of(training.supervision())
-    for name in ("stage1", "stage2"):
-        check_pools(pools, stage_batch(getattr(recipe, name), method), name)
+    supervision = training.supervision()
+    for number, stage in enumerate((recipe.stage1, recipe.stage2), start=1):
+        batch = stage_batch(stage, method, number)
+        check_pools(pools_of(method.supervision(supervision, number)), batch, f"stage{number}")
     preprocessing = recipe.images.preprocessing
     caches = [
         fill_cache(
@@ -141,8 +145,15 @@ def _prepare(
         )
         for part in (training, held)
     ]
-    data = training_data(training, caches[0], pools)
-    return cohort.findings, data, Validation(held, caches[1], recipe.marks)
+    data = training_data(training, caches[0], pools_of(supervision))
+    hidden = None
+    secret = hidden_subset(training, recipe.validation.hidden_images, recipe.seed)
+    if method.positive_target is not None and secret.ids:
+        cache = fill_cache(secret, preprocessing, cache_folder, progress=False)
+        centre = 0.5 if method.push_centre is None else method.push_centre
+        hidden = HiddenTruth(secret, cache, recipe.marks, centre)
+    look = Look(Validation(held, caches[1], recipe.marks), hidden)
+    return cohort.findings, data, look
 
 
 def _launch(job: _Job, machine: Machine) -> bool:
@@ -165,7 +176,7 @@ def _train(fabric: Fabric, job: _Job) -> bool:
         method_of(job.recipe),
         job.findings,
         job.data,
-        job.validation,
+        job.look,
         job.run,
         job.options,
     )

@@ -1,13 +1,14 @@
 """What training knows of its radiographs: cached pixels, supervision, drawn regions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.cohort.cache import PixelCache
 from ribsight.cohort.tables import Cohort
-from ribsight.distillation.sampling import Pools
+from ribsight.distillation.methods import Method
+from ribsight.distillation.sampling import Pools, pools_of
 from ribsight.regions import Polygon
 
 
@@ -29,6 +30,11 @@ class TrainingData:
     regions: list[list[tuple[int, tuple[Polygon, ...]]]]
     content: NDArray[np.float64]
     pools: Pools
+
+    def known_to(self, method: Method, stage: int) -> "TrainingData":
+        """Return what a method knows of it in a stage."""
+        supervision = method.supervision(self.supervision, stage)
+        return replace(self, supervision=supervision, pools=pools_of(supervision))
 
 
 def training_data(cohort: Cohort, cache: PixelCache, pools: Pools) -> TrainingData:

@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from ribsight.cohort.cache import PixelCache
 from ribsight.cohort.tables import Cohort
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.on_cohort import predict_cohort
 from ribsight.detector.settings import MarkSettings
-from ribsight.evaluation.evaluate import evaluate
+from ribsight.evaluation.figures import items_of, replicate
+from ribsight.evaluation.matching import match
 from ribsight.evaluation.predictions import Predictions
 from ribsight.evaluation.protocol import Protocol
-from ribsight.findings import DiagnosisState, Split
+from ribsight.evaluation.reading import reading_of
+from ribsight.evaluation.truth import known_only, truth_of
+from ribsight.findings import DiagnosisState
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +44,27 @@ class Validation:
         )
         network.train(was_training)
         predictions = Predictions("validated", "", tuple(self.cohort.findings), images)
-        result = evaluate(predictions, self.cohort, Split.VAL, Protocol(), replicates=1)
+        found = {one: plain_figures(predictions, self.cohort, one) for one in self.cohort.findings}
         return {
-            "auroc": {one.finding: one.auroc.value for one in result.findings},
-            "froc": {one.finding: one.froc_score.value for one in result.findings},
+            name: {finding: figures.get(key) for finding, figures in found.items()}
+            for name, key in (("auroc", "auroc"), ("froc", "froc_score"))
         }
+
+
+def plain_figures(
+    predictions: Predictions, cohort: Cohort, finding: str
+) -> dict[str, float | None]:
+    """Return every figure of a finding without its interval; None where it is not defined."""
+    truth = known_only(truth_of(cohort, finding))
+    if not truth.images:
+        return {}
+    reading = reading_of(predictions, truth)
+    items = items_of(truth, reading, match(truth, reading, Protocol()), lean=True)
+    once = replicate(items, np.ones((1, len(truth.images))))
+    return {
+        key: float(value[0]) if np.isfinite(value[0]) else None
+        for key, value in once.figures.items()
+    }
 
 
 def drawn_subset(cohort: Cohort, images: int, seed: int) -> Cohort:
@@ -61,8 +81,12 @@ def drawn_subset(cohort: Cohort, images: int, seed: int) -> Cohort:
         random.permutation(np.flatnonzero(one)) for one in (is_positive, ~is_positive)
     )
     wanted = max(min(len(positives), images // 2), images - len(others))
-    rows = np.sort(np.concatenate([positives[:wanted], others[: images - wanted]]))
-    radiographs = cohort.radiographs[rows]
+    return pick(cohort, np.concatenate([positives[:wanted], others[: images - wanted]]))
+
+
+def pick(cohort: Cohort, rows: NDArray[np.intp]) -> Cohort:
+    """Return the radiographs of a cohort in `rows`, (n,) numbers in any order, in its order."""
+    radiographs = cohort.radiographs[np.sort(rows).tolist()]
     kept = radiographs.select(pl.col("radiograph"))
     return replace(
         cohort,

@@ -1,0 +1,1 @@
+"""Methods against each other: same data, weights, augmentation and number of image passes."""

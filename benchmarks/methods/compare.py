@@ -1,0 +1,169 @@
+"""Means over trainings and paired differences, with intervals over trainings and patients."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from benchmarks.methods.plan import Plan, Unit
+from benchmarks.methods.runs import predictions_file
+from numpy.typing import NDArray
+
+from ribsight.cohort.tables import load_cohort
+from ribsight.evaluation.comparing import holm
+from ribsight.evaluation.evaluate import score_on_cohort
+from ribsight.evaluation.measure import Measured
+from ribsight.evaluation.predictions import read_predictions
+from ribsight.evaluation.protocol import Protocol
+from ribsight.evaluation.score import Scoring
+
+FIGURES = ("froc_score", "auroc", "wafroc")
+_REPLICATES = 2000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of one variant, or its difference to a reference.
+
+    Attributes:
+        finding: what is detected.
+        reveal: revealed radiographs.
+        variant: as the plan names it.
+        against: the reference of a difference; empty for the figure itself.
+        figure: its key.
+        trainings: how many.
+        mean: over trainings.
+        low: of the 95 % interval, over patients and trainings.
+        high: likewise.
+        deviation: standard deviation over trainings; None for one.
+        p: two-sided, of a difference; None for a figure.
+        p_holm: adjusted over all variants against the same reference.
+
+    """
+
+    finding: str
+    reveal: int
+    variant: str
+    against: str
+    figure: str
+    trainings: int
+    mean: float
+    low: float
+    high: float
+    deviation: float | None
+    p: float | None = None
+    p_holm: float | None = None
+
+
+def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) -> pl.DataFrame:
+    """Return a row a figure and difference, for all trainings that are finished."""
+    truth = load_cohort(cohort)
+    scoring = Scoring(Protocol(), _REPLICATES)
+    rows: list[Row] = []
+    for reveal in plan.reveal:
+        scored: dict[str, dict[int, dict[str, Measured]]] = {}
+        for variant in plan.variants:
+            for seed in plan.seeds:
+                file = predictions_file(
+                    out, Unit(variant=variant, reveal=reveal, seed=seed), plan.evaluate
+                )
+                if file.exists():
+                    one = score_on_cohort(read_predictions(file), truth, plan.evaluate, scoring)
+                    scored.setdefault(variant, {})[seed] = dict(one.measured)
+        for variant, trainings in scored.items():
+            rows += _figures(variant, reveal, trainings)
+        for reference in references:
+            if reference in scored:
+                rows += _differences(scored, reference, reveal)
+    return pl.DataFrame(rows)
+
+
+def _figures(variant: str, reveal: int, trainings: dict[int, dict[str, Measured]]) -> list[Row]:
+    findings = next(iter(trainings.values())).keys()
+    return [
+        _row(finding, reveal, variant, "", key, [one[finding] for one in trainings.values()], None)
+        for finding in findings
+        for key in FIGURES
+    ]
+
+
+def _differences(
+    scored: dict[str, dict[int, dict[str, Measured]]], reference: str, reveal: int
+) -> list[Row]:
+    base = scored[reference]
+    rows = []
+    for variant, trainings in scored.items():
+        shared = sorted(trainings.keys() & base.keys())
+        if variant == reference or not shared:
+            continue
+        rows += [
+            _row(
+                finding,
+                reveal,
+                variant,
+                reference,
+                key,
+                [trainings[seed][finding] for seed in shared],
+                [base[seed][finding] for seed in shared],
+            )
+            for finding in base[shared[0]]
+            for key in FIGURES
+        ]
+    adjusted = list(rows)
+    for finding, key in {(one.finding, one.figure) for one in rows}:
+        family = [i for i, one in enumerate(rows) if (one.finding, one.figure) == (finding, key)]
+        for place, p in zip(family, holm([rows[i].p for i in family]), strict=True):
+            adjusted[place] = Row(**{**vars(rows[place]), "p_holm": p})
+    return adjusted
+
+
+def _row(
+    finding: str,
+    reveal: int,
+    variant: str,
+    against: str,
+    key: str,
+    runs: list[Measured],
+    base: list[Measured] | None,
+) -> Row:
+    values, drawn = _values(runs, key), _drawn(runs, key)
+    if base is not None:
+        # The same seed has the same regions and stage 1: trainings are paired, as patients are.
+        values, drawn = values - _values(base, key), drawn - _drawn(base, key)
+    resampled = _over_trainings(drawn)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Row(
+        finding,
+        reveal,
+        variant,
+        against,
+        key,
+        len(values),
+        float(values.mean()),
+        float(low),
+        float(high),
+        float(values.std(ddof=1)) if len(values) > 1 else None,
+        None if base is None else _two_sided(resampled),
+    )
+
+
+def _values(runs: list[Measured], key: str) -> NDArray[np.float64]:
+    found = [one.result.find(key) for one in runs]
+    return np.array([np.nan if one is None or one.value is None else one.value for one in found])
+
+
+def _drawn(runs: list[Measured], key: str) -> NDArray[np.float64]:
+    return np.stack([one.replicates[key] for one in runs])
+
+
+def _over_trainings(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (R,) means over trainings drawn with replacement, from (S, R)."""
+    trainings, replicates = drawn.shape
+    chosen = np.random.default_rng(0).integers(trainings, size=(trainings, replicates))
+    mean: NDArray[np.float64] = np.take_along_axis(drawn, chosen, axis=0).mean(axis=0)
+    return mean[np.isfinite(mean)]
+
+
+def _two_sided(drawn: NDArray[np.float64]) -> float:
+    below, above = int((drawn <= 0).sum()), int((drawn >= 0).sum())
+    return min(1.0, 2 * (1 + min(below, above)) / (len(drawn) + 1))

@@ -1,0 +1,80 @@
+"""A plan: which methods, on how many revealed regions, with which seeds, on which cohort."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ribsight.distillation.recipe import Recipe, load_recipe
+from ribsight.errors import RibsightError
+from ribsight.settings import Settings, parse_settings, read_toml
+
+REFERENCE = "supervised"
+"""The variant that trains stage 1 for all others: continued supervised training."""
+
+
+class Plan(Settings):
+    """What to run, on a cohort that is built and split.
+
+    Attributes:
+        recipe: TOML file, relative to the plan.
+        changes: dotted keys of the recipe -> values, for every variant.
+        reveal: numbers of positive training radiographs whose regions are revealed.
+        seeds: each draws the revealed radiographs and is the recipe's seed.
+        evaluate: split on which variants are compared. `val` while choosing.
+        variants: name -> {"method": ..., further dotted keys of the recipe}.
+
+    """
+
+    recipe: str
+    changes: dict[str, Any] = Field(default_factory=dict)
+    reveal: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[int], Field(min_length=1)]
+    evaluate: Literal["val", "test"] = "val"
+    variants: dict[str, dict[str, Any]]
+
+
+class Unit(Settings):
+    """One training: a variant at one number of revealed regions with one seed."""
+
+    variant: str
+    reveal: int
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept, relative to the results."""
+        return Path(f"reveal-{self.reveal}") / f"seed-{self.seed}" / self.variant
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan.
+
+    Raises:
+        RibsightError: not readable, wrong keys, or no variant named "supervised".
+
+    """
+    plan = parse_settings(Plan, read_toml(path), str(path))
+    if plan.variants.get(REFERENCE, {}).get("method") != "supervised":
+        raise RibsightError(
+            f'{path}: give [variants.{REFERENCE}] method = "supervised": all others start from '
+            "its stage 1 and are compared with it"
+        )
+    return plan
+
+
+def units(plan: Plan) -> list[Unit]:
+    """Return every training, those that train stage 1 first."""
+    names = [REFERENCE, *(one for one in plan.variants if one != REFERENCE)]
+    return [
+        Unit(variant=name, reveal=reveal, seed=seed)
+        for name in names
+        for seed in plan.seeds
+        for reveal in plan.reveal
+    ]
+
+
+def recipe_of(plan: Plan, path: Path, unit: Unit) -> Recipe:
+    """Return the recipe of one training."""
+    changes = {**plan.changes, **plan.variants[unit.variant], "seed": unit.seed}
+    return load_recipe(path.parent / plan.recipe, changes)

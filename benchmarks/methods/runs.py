@@ -1,0 +1,67 @@
+"""Train what a plan asks for; finished trainings are left alone, so it can be run again."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.methods.plan import REFERENCE, Plan, Unit, recipe_of
+
+from ribsight.cohort.cache import fill_cache
+from ribsight.cohort.split import reveal
+from ribsight.cohort.tables import Cohort, load_cohort, save_cohort
+from ribsight.detector.detect import Detector
+from ribsight.distillation.loop import LoopOptions
+from ribsight.distillation.run_folder import RunFolder
+from ribsight.distillation.train import Machine, resume, train
+from ribsight.evaluation.predictions import write_predictions
+
+_OPTIONS = LoopOptions(progress=False)
+_MACHINE = Machine(accelerator="cpu")
+
+
+def predictions_file(out: Path, unit: Unit, split: str) -> Path:
+    """Return where a training's predictions of a split are kept; written last."""
+    return out / unit.folder / f"{split}.json"
+
+
+def run_unit(unit: Unit, plan: Plan, plan_file: Path, cohort: Path, out: Path) -> None:
+    """Train one unit and predict the plan's split, unless that is done."""
+    done = predictions_file(out, unit, plan.evaluate)
+    if done.exists():
+        return
+    run = out / unit.folder / "run"
+    shown = _cohort(cohort, unit, out)
+    if not (run / "model" / "weights.safetensors").exists():
+        _train(unit, plan, plan_file, shown, cohort / "cache", out)
+    part = load_cohort(shown).select(plan.evaluate)
+    detector = Detector.load(run / "model", "cpu")
+    cache = fill_cache(part, detector.preprocessing, cohort / "cache", progress=False)
+    said = replace(detector.predict_cohort(part, cache, progress=False), model=unit.variant)
+    write_predictions(said, done)
+
+
+def _train(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache: Path, out: Path) -> None:
+    run = RunFolder(out / unit.folder / "run")
+    if run.last.exists():
+        resume(run.path, machine=_MACHINE, options=_OPTIONS, cache_folder=cache)
+        return
+    shutil.rmtree(run.path, ignore_errors=True)
+    reference = out / unit.model_copy(update={"variant": REFERENCE}).folder / "run"
+    train(
+        recipe_of(plan, plan_file, unit),
+        shown,
+        run.path,
+        machine=_MACHINE,
+        options=_OPTIONS,
+        stage1_from=None if unit.variant == REFERENCE else reference,
+        cache_folder=cache,
+    )
+
+
+def _cohort(folder: Path, unit: Unit, out: Path) -> Path:
+    """Return a copy of the cohort that reveals what the unit may see."""
+    shown = out / f"reveal-{unit.reveal}" / f"seed-{unit.seed}" / "cohort"
+    if not (shown / "cohort.toml").exists():
+        cohort: Cohort = load_cohort(folder)
+        save_cohort(reveal(cohort, unit.reveal, unit.seed), shown)
+    return shown

@@ -1,0 +1,49 @@
+"""Results as Markdown."""
+
+import polars as pl
+
+_NAMES = {"froc_score": "FROC score", "auroc": "AUROC", "wafroc": "wAFROC AUC"}
+
+
+def markdown(rows: pl.DataFrame) -> str:
+    """Return a table a finding and number of revealed regions, best FROC score first."""
+    parts = []
+    for (finding, reveal), part in rows.group_by("finding", "reveal", maintain_order=True):
+        own = part.filter((pl.col("against") == "") & (pl.col("figure") == "froc_score"))
+        references = [one for one in part["against"].unique(maintain_order=True) if one]
+        figures = [key for key in _NAMES if key in part["figure"].to_list()]
+        header = [
+            "variant", "trainings", *(_NAMES[key] for key in figures),
+            *(f"{_NAMES['froc_score']} - {one}" for one in references),
+        ]  # fmt: skip
+        lines = [
+            f"### {finding}, {reveal} revealed",
+            "",
+            _line(header),
+            _line(["---"] * len(header)),
+        ]
+        for variant in own.sort("mean", descending=True)["variant"]:
+            cells = [variant, str(own.filter(pl.col("variant") == variant)["trainings"][0])]
+            cells += [_cell(part, variant, "", key) for key in figures]
+            cells += [_cell(part, variant, one, "froc_score") for one in references]
+            lines.append(_line(cells))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(part: pl.DataFrame, variant: str, against: str, figure: str) -> str:
+    found = part.filter(
+        (pl.col("variant") == variant)
+        & (pl.col("against") == against)
+        & (pl.col("figure") == figure)
+    )
+    if found.is_empty():
+        return ""
+    one = found.row(0, named=True)
+    sign = "+" if against else ""
+    text = f"{one['mean']:{sign}.3f} ({one['low']:{sign}.3f} to {one['high']:{sign}.3f})"
+    return text if one["p_holm"] is None else f"{text}, p {one['p_holm']:.3f}"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,197 @@
+"""The rows of the central table: every method that a recipe can name."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ribsight.distillation import pooling
+from ribsight.distillation.methods import Distance, Knowledge, Method, Source, Target, everywhere
+from ribsight.distillation.recipe import Recipe
+from ribsight.distillation.sharpening import (
+    check_aals,
+    sharpen_always,
+    sharpen_both_ways,
+    sharpen_by_temperature,
+    sharpen_logits,
+    sharpen_sites,
+)
+from ribsight.errors import RibsightError
+from ribsight.findings import Supervision
+from ribsight.method_names import MethodName
+
+
+def method_of(recipe: Recipe) -> Method:
+    """Return the method that a recipe names, with its parameters.
+
+    Raises:
+        RibsightError: parameters out of range, or crops where only whole images make sense.
+
+    """
+    make = _WITH_PARAMETERS.get(recipe.method)
+    fixed = {method.name: method for method in _FIXED}
+    method = make(recipe) if make else fixed[recipe.method]
+    if recipe.crops.size and method.sees_whole_images:
+        raise RibsightError(
+            f"{method.name} cannot be trained on crops: a record says that the whole image is "
+            "positive, and a crop need not hold the lesion; set crops.size = 0"
+            + (" or ribsight.image_weight = 0" if method.name == "ribsight" else "")
+        )
+    return method
+
+
+def teacher_map(logits: Tensor) -> Target:
+    """Target: the teacher's own map (identity sharpening: plain distillation)."""
+    return everywhere(torch.sigmoid(logits.detach().float()))
+
+
+def other_view(logits: Tensor) -> Target:
+    """Target: the map of the same network's other view, gradient and all (Pi-model)."""
+    return everywhere(torch.sigmoid(logits.float()))
+
+
+def hard_labels(logits: Tensor, threshold: float) -> Target:
+    """Target: 1 where the probability exceeds `threshold`, else 0 (pseudo-labels)."""
+    return everywhere((torch.sigmoid(logits.detach().float()) > threshold).float())
+
+
+def confident_labels(logits: Tensor, confidence: float) -> Target:
+    """Target: hard labels where either class is at least so probable; others count nothing."""
+    probability = torch.sigmoid(logits.detach().float())
+    sure = torch.maximum(probability, 1 - probability) >= confidence
+    return Target((probability > 0.5).float(), sure.float())
+
+
+def without_unsure(target: Tensor, logits: Tensor, least: float, t: float) -> Target:
+    """Leave out pixels whose probability lies above `least` and not above t."""
+    probability = torch.sigmoid(logits.detach().float())
+    unsure = (probability > least) & (probability <= t)
+    return Target(target, (~unsure).float())
+
+
+def maximum_loss(logits: Tensor) -> Tensor:
+    """Image-level objective: -log of the map's maximum, (N, K, h, w) -> (N, K)."""
+    return pooling.positive_loss(pooling.maximum(logits))
+
+
+def _fixmatch(recipe: Recipe) -> Method:
+    confidence = recipe.baselines.confidence
+    return Method(
+        "fixmatch",
+        positive_target=partial(confident_labels, confidence=confidence),
+        source=Source.STUDENT,
+        knows=Knowledge.UNLABELLED,
+    )
+
+
+def _pseudo_labels(recipe: Recipe) -> Method:
+    threshold = recipe.baselines.pseudo_threshold
+    return Method(
+        "pseudo_labels",
+        positive_target=partial(hard_labels, threshold=threshold),
+        push_centre=threshold,
+    )
+
+
+def _temperature(recipe: Recipe) -> Method:
+    temperature = recipe.baselines.temperature
+    return Method(
+        "temperature",
+        positive_target=lambda z: everywhere(sharpen_by_temperature(z, temperature)),
+        push_centre=0.5,
+    )
+
+
+def _sharpened(
+    name: str, sharpen: Callable[[Tensor, float, float], Tensor], recipe: Recipe
+) -> Method:
+    a0, t = recipe.aals.a0, recipe.aals.t
+    check_aals(a0, t)
+    return Method(name, positive_target=lambda z: everywhere(sharpen(z, a0, t)), push_centre=t)
+
+
+def _pooled(name: str, pool: Callable[[Tensor], Tensor]) -> Method:
+    return Method(name, image_loss=lambda z: pooling.positive_loss(pool(z)))
+
+
+def _log_sum_exp(recipe: Recipe) -> Method:
+    sharpness = recipe.baselines.sharpness
+    return _pooled("log_sum_exp", partial(pooling.log_sum_exp, sharpness=sharpness))
+
+
+def _patches(recipe: Recipe) -> Method:
+    cells, weight = recipe.baselines.patch_cells, recipe.baselines.patch_region_weight
+    return Method(
+        "patches",
+        image_loss=partial(pooling.patch_noisy_or_loss, cells=cells),
+        known_loss=partial(pooling.patch_loss, cells=cells, region_weight=weight),
+    )
+
+
+def _known_images(logits: Tensor, drawn: Tensor, supervision: Tensor) -> Tensor:
+    del drawn
+    loss = pooling.image_cross_entropy(logits, supervision)
+    return loss * (supervision != Supervision.POSITIVE)
+
+
+def _ribsight(recipe: Recipe) -> Method:
+    a0, t, own = recipe.aals.a0, recipe.aals.t, recipe.ribsight
+    check_aals(a0, t)
+
+    def target(logits: Tensor) -> Target:
+        raised = (
+            sharpen_sites(logits, a0, t, own.reach) if own.reach else sharpen_logits(logits, a0, t)
+        )
+        return without_unsure(raised, logits, own.unsure_from, t)
+
+    def image_loss(logits: Tensor) -> Tensor:
+        return own.image_weight * maximum_loss(logits)
+
+    return Method(
+        "ribsight",
+        positive_target=target,
+        image_loss=image_loss if own.image_weight else None,
+        push_centre=t,
+    )
+
+
+_FIXED = (
+    Method("regions_only", knows=Knowledge.REGIONS),
+    Method("supervised"),
+    Method(
+        "pi_model",
+        positive_target=other_view,
+        source=Source.BOTH_VIEWS,
+        distance=Distance.SQUARED,
+        knows=Knowledge.UNLABELLED,
+    ),
+    Method(
+        "mean_teacher_unlabelled",
+        positive_target=teacher_map,
+        distance=Distance.SQUARED,
+        knows=Knowledge.UNLABELLED,
+    ),
+    Method("mean_teacher", positive_target=teacher_map, distance=Distance.SQUARED),
+    Method("distillation", positive_target=teacher_map),
+    _pooled("multiple_instance", pooling.maximum),
+    Method("noisy_or", image_loss=pooling.noisy_or_loss),
+    _pooled("pcam", pooling.attended),
+    Method(
+        "cam",
+        image_loss=lambda z: pooling.positive_loss(z.float().mean(dim=(-2, -1))),
+        known_loss=_known_images,
+    ),
+)
+
+_WITH_PARAMETERS: Mapping[MethodName, Callable[[Recipe], Method]] = {
+    "pseudo_labels": _pseudo_labels,
+    "fixmatch": _fixmatch,
+    "temperature": _temperature,
+    "asymmetric": partial(_sharpened, "asymmetric", sharpen_always),
+    "adaptive": partial(_sharpened, "adaptive", sharpen_both_ways),
+    "aals": partial(_sharpened, "aals", sharpen_logits),
+    "log_sum_exp": _log_sum_exp,
+    "patches": _patches,
+    "ribsight": _ribsight,
+}
