@@ -30,9 +30,10 @@ def main() -> None:
     if asked.unit:
         _train_here(Unit.model_validate_json(asked.unit), plan, asked)
         return
-    if not asked.only_compare:
-        _train_all(plan, asked)
+    failed = 0 if asked.only_compare else _train_all(plan, asked)
     _compare(plan, asked)
+    if failed:
+        sys.exit(f"{failed} trainings failed")
 
 
 def _train_here(unit: Unit, plan: Plan, asked: argparse.Namespace) -> None:
@@ -43,22 +44,26 @@ def _train_here(unit: Unit, plan: Plan, asked: argparse.Namespace) -> None:
     run_unit(unit, plan, asked.plan, asked.cohort, asked.out)
 
 
-def _train_all(plan: Plan, asked: argparse.Namespace) -> None:
+def _train_all(plan: Plan, asked: argparse.Namespace) -> int:
+    """Return how many trainings failed."""
+    failed = 0
     waiting = units(plan)
     first = [one for one in waiting if one.variant == REFERENCE]
     for part in (first, [one for one in waiting if one.variant != REFERENCE]):
         with ThreadPoolExecutor(asked.jobs) as pool:
-            list(pool.map(lambda one: _train_apart(one, asked), part))
+            failed += sum(pool.map(lambda one: _train_apart(one, asked), part))
+    return failed
 
 
-def _train_apart(unit: Unit, asked: argparse.Namespace) -> None:
-    """Train in a process of its own: memory and threads are clean, and a crash is one unit's."""
+def _train_apart(unit: Unit, asked: argparse.Namespace) -> bool:
+    """Train in a process of its own, so that a crash is one unit's; return whether it failed."""
     start = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.methods", str(asked.plan)]
     command += ["--cohort", str(asked.cohort), "--out", str(asked.out), "--jobs", str(asked.jobs)]
     done = subprocess.run([*command, "--unit", unit.model_dump_json()], check=False)
     state = "done" if done.returncode == 0 else f"failed ({done.returncode})"
     print(f"{unit.folder}: {state}, {time.monotonic() - start:.0f} s", flush=True)
+    return done.returncode != 0
 
 
 def _compare(plan: Plan, asked: argparse.Namespace) -> None:

@@ -12,6 +12,8 @@ from ribsight.settings import Settings, parse_settings, read_toml
 REFERENCE = "supervised"
 """The variant that trains stage 1 for all others: continued supervised training."""
 
+BOXES = ("boxes", "boxes_self_training")
+
 
 class Plan(Settings):
     """What to run, on a cohort that is built and split.
@@ -22,7 +24,8 @@ class Plan(Settings):
         reveal: numbers of positive training radiographs whose regions are revealed.
         seeds: each draws the revealed radiographs and is the recipe's seed.
         evaluate: split on which variants are compared. `val` while choosing.
-        variants: name -> {"method": ..., further dotted keys of the recipe}.
+        variants: name -> {"method": ..., further dotted keys of the recipe}; the methods "boxes"
+            and "boxes_self_training" train the box detector of `boxes`.
 
     """
 
@@ -77,4 +80,6 @@ def units(plan: Plan) -> list[Unit]:
 def recipe_of(plan: Plan, path: Path, unit: Unit) -> Recipe:
     """Return the recipe of one training."""
     changes = {**plan.changes, **plan.variants[unit.variant], "seed": unit.seed}
+    if changes["method"] in BOXES:
+        changes["method"] = "supervised"
     return load_recipe(path.parent / plan.recipe, changes)

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.methods.plan import REFERENCE, Plan, Unit, recipe_of
+from benchmarks.methods.plan import BOXES, REFERENCE, Plan, Unit, recipe_of
 
 from ribsight.cohort.cache import fill_cache
 from ribsight.cohort.split import reveal
@@ -12,8 +12,10 @@ from ribsight.cohort.tables import Cohort, load_cohort, save_cohort
 from ribsight.detector.detect import Detector
 from ribsight.distillation.loop import LoopOptions
 from ribsight.distillation.run_folder import RunFolder
+from ribsight.distillation.sampling import pools_of
 from ribsight.distillation.train import Machine, resume, train
-from ribsight.evaluation.predictions import write_predictions
+from ribsight.distillation.training_data import training_data
+from ribsight.evaluation.predictions import Predictions, write_predictions
 
 _OPTIONS = LoopOptions(progress=False)
 _MACHINE = Machine(accelerator="cpu")
@@ -31,6 +33,9 @@ def run_unit(unit: Unit, plan: Plan, plan_file: Path, cohort: Path, out: Path) -
         return
     run = out / unit.folder / "run"
     shown = _cohort(cohort, unit, out)
+    if plan.variants[unit.variant]["method"] in BOXES:
+        write_predictions(_boxes(unit, plan, plan_file, shown, cohort / "cache"), done)
+        return
     if not (run / "model" / "weights.safetensors").exists():
         _train(unit, plan, plan_file, shown, cohort / "cache", out)
     part = load_cohort(shown).select(plan.evaluate)
@@ -38,6 +43,21 @@ def run_unit(unit: Unit, plan: Plan, plan_file: Path, cohort: Path, out: Path) -
     cache = fill_cache(part, detector.preprocessing, cohort / "cache", progress=False)
     said = replace(detector.predict_cohort(part, cache, progress=False), model=unit.variant)
     write_predictions(said, done)
+
+
+def _boxes(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache_folder: Path) -> Predictions:
+    from benchmarks.methods.boxes import BoxTraining, predict
+
+    recipe, cohort = recipe_of(plan, plan_file, unit), load_cohort(shown)
+    part, training = cohort.select(plan.evaluate), cohort.select("train")
+    caches = [
+        fill_cache(one, recipe.images.preprocessing, cache_folder, progress=False)
+        for one in (part, training)
+    ]
+    data = training_data(training, caches[1], pools_of(training.supervision()))
+    self_training = plan.variants[unit.variant]["method"] == "boxes_self_training"
+    trained = BoxTraining(recipe, data, len(cohort.findings), self_training=self_training).run()
+    return predict(trained, part, caches[0], unit.variant)
 
 
 def _train(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache: Path, out: Path) -> None:

@@ -1,5 +1,6 @@
 """What a step sees: the same for any number of processes, region and pixels moved alike."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from ribsight.cohort.tables import Cohort, load_cohort
 from ribsight.distillation.batches import StepDataset
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.sampling import pools_of
-from ribsight.distillation.training_data import TrainingData, training_data
+from ribsight.distillation.training_data import LEFT, TrainingData, training_data
 from ribsight.findings import Split, Supervision
 from ribsight.radiographs.preprocess import Preprocessing
 
@@ -90,3 +91,40 @@ def test_regions_that_are_not_revealed_reach_no_batch(
         batch = steps[step]
         has_map = batch.drawn.flatten(1).any(dim=1)
         assert not (has_map & (batch.supervision[:, 0] != Supervision.REGION)).any()
+
+
+def test_the_possible_half_moves_with_the_picture(data: TrainingData, recipe: Recipe) -> None:
+    sides = np.zeros_like(data.sides)
+    positive = data.supervision[:, 0] == Supervision.POSITIVE
+    sides[positive] = LEFT
+    plain = recipe.augmentation.model_copy(
+        update={"rotation": 0.0, "scale": 0.0, "shift": 0.0, "flip_horizontal": 0.0}
+    )
+    mirrored = plain.model_copy(update={"flip_horizontal": 1.0})
+    for augmentation, half in ((plain, slice(8, 16)), (mirrored, slice(0, 8))):
+        steps = StepDataset(
+            replace(data, sides=sides),
+            recipe.stage2.batch,
+            augmentation,
+            seed=3,
+            stage=2,
+            side_margin=0.0,
+        )
+        batch = steps[0]
+        rows = batch.positive_rows
+        expected = torch.zeros(16, 16)
+        expected[:, half] = 1.0
+        # The patient's left is the picture's right, until the picture is mirrored.
+        for row in rows.tolist():
+            torch.testing.assert_close(batch.possible[row, 0], expected)
+        others = torch.ones(len(batch.possible), dtype=torch.bool)
+        others[rows] = False
+        assert (batch.possible[others] == 1).all()
+
+
+def test_without_a_side_everything_is_possible(data: TrainingData, recipe: Recipe) -> None:
+    assert (data.sides == 0).all()
+    steps = StepDataset(
+        data, recipe.stage2.batch, recipe.augmentation, seed=3, stage=2, side_margin=0.1
+    )
+    assert (steps[0].possible == 1).all()

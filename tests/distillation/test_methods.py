@@ -1,5 +1,7 @@
 """The central table: supervision -> target and weight; who gets a gradient and who does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,7 +42,16 @@ def batch() -> Batch:
     drawn[0, 0, 1:3, 1:3] = 1.0
     images = torch.rand(3, 1, 16, 16)
     others = 0.7 * images[1:]  # the teacher's view has other intensities
-    return Batch(images, drawn, supervision, torch.tensor([1, 2]), others, known=3, positives=2)
+    return Batch(
+        images,
+        drawn,
+        supervision,
+        torch.tensor([1, 2]),
+        others,
+        known=3,
+        positives=2,
+        possible=torch.ones_like(drawn),
+    )
 
 
 class Tiny(nn.Module):
@@ -123,6 +134,7 @@ def test_nothing_known_teaches_nothing(name: MethodName) -> None:
         one.teacher_images[:0],
         known=0,
         positives=0,
+        possible=torch.ones_like(one.drawn),
     )
     student = Tiny()
     loss, _ = step_objective(
@@ -230,6 +242,54 @@ def test_our_method_leaves_the_unsure_out_and_helps_every_site() -> None:
     assert float(ours[35]) == pytest.approx(0.6475, abs=1e-4)
     assert float(ours[2]) == pytest.approx(float(theirs[2]), abs=1e-6)
     assert target.weight[0, 0, 0].tolist() == [float(n != 20) for n in range(40)]
+
+
+def test_what_a_record_forbids_is_background() -> None:
+    one = batch()
+    possible = torch.ones_like(one.drawn)
+    possible[1, 0, :, :2] = 0.0  # of the record-positive: only the picture's right half is possible
+    teacher_logits = torch.full((2, 2, 4, 4), 1.0)
+    student = torch.zeros(3, 2, 4, 4, requires_grad=True)
+    loss, _ = step_objective(
+        student,
+        teacher_logits,
+        replace(one, possible=possible),
+        method_of(recipe("ribsight")),
+        positive_weight=1.0,
+        lesion_weight=1.0,
+    )
+    torch.autograd.backward(loss)
+    assert student.grad is not None
+    gradient = student.grad[1, 0]
+    assert (gradient[:, :2] > 0).all()  # downward where no lesion can be
+    assert (gradient[:, 2:] < 0).all()  # upward where the teacher says so
+
+
+def test_the_worst_false_alarm_of_a_negative_costs_as_a_whole() -> None:
+    changed = recipe("ribsight").model_copy(
+        update={"ribsight": RibsightSettings(negative_weight=0.5)}
+    )
+    plain, with_alarm = (
+        step_objective(
+            torch.full((3, 2, 4, 4), 0.3),
+            torch.zeros(2, 2, 4, 4),
+            batch(),
+            method_of(one),
+            positive_weight=1.0,
+            lesion_weight=1.0,
+        )[0]
+        for one in (recipe("ribsight"), changed)
+    )
+    # Two of three known pairs are negative.
+    expected = 0.5 * 2 / 3 * torch.nn.functional.softplus(torch.tensor(0.3))
+    torch.testing.assert_close(with_alarm - plain, expected)
+
+
+def test_stage_1_is_the_same_for_every_method_that_has_a_teacher() -> None:
+    method = method_of(recipe("patches")).in_stage(1)
+    assert method.known_loss is None
+    assert method.image_loss is None
+    assert method_of(recipe("aals")).in_stage(2).push_centre == 0.4
 
 
 @pytest.mark.parametrize("name", ["multiple_instance", "noisy_or", "patches", "cam", "pi_model"])

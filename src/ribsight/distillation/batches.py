@@ -16,7 +16,7 @@ from ribsight.detector.maps import to_unit_interval
 from ribsight.detector.network import STRIDE
 from ribsight.detector.settings import MarkSettings
 from ribsight.distillation.augment import draw_geometry, perturb, warp
-from ribsight.distillation.crops import CropMaker, Points, draw_maps, suspected
+from ribsight.distillation.crops import CropMaker, Points, draw_maps, possible_maps, suspected
 from ribsight.distillation.recipe import AugmentationSettings, BatchSettings, CropSettings
 from ribsight.distillation.sampling import rows_of_step
 from ribsight.distillation.training_data import TrainingData
@@ -52,6 +52,7 @@ class Batch:
     Attributes:
         images: (N, 1, c, c) the student's views, intensities in [0, 1].
         drawn: (N, K, c/4, c/4) area coverage of the drawn regions.
+        possible: (N, K, c/4, c/4) share of each cell in which the record allows a lesion.
         supervision: (N, K) `Supervision`.
         positive_rows: (P,) rows that have a record-positive without a region.
         teacher_images: the teacher's views of these rows, other intensities. Whole images:
@@ -70,6 +71,7 @@ class Batch:
     teacher_images: Tensor
     known: int
     positives: int
+    possible: Tensor
     looks: Looks | None = None
 
     def to(self, device: torch.device) -> "Batch":
@@ -78,6 +80,7 @@ class Batch:
             self,
             images=self.images.to(device, non_blocking=True),
             drawn=self.drawn.to(device, non_blocking=True),
+            possible=self.possible.to(device, non_blocking=True),
             supervision=self.supervision.to(device, non_blocking=True),
             positive_rows=self.positive_rows.to(device, non_blocking=True),
             teacher_images=self.teacher_images.to(device, non_blocking=True),
@@ -100,6 +103,7 @@ class StepDataset(Dataset[Batch]):
         rank: int = 0,
         world: int = 1,
         parts: int = 1,
+        side_margin: float | None = None,
     ):
         """Describe the steps of one stage for one process.
 
@@ -115,6 +119,7 @@ class StepDataset(Dataset[Batch]):
             world: how many processes there are.
             parts: of which each process takes its share one after the other; then item
                 `step * parts + part` is one of them.
+            side_margin: see `Method.side_margin`.
 
         """
         self._data = data
@@ -126,7 +131,10 @@ class StepDataset(Dataset[Batch]):
         self._rank = rank
         self._world = world
         self._parts = parts
-        self.maker = CropMaker(data, self._crops, augmentation, seed=seed, stage=stage)
+        self._side_margin = side_margin
+        self.maker = CropMaker(
+            data, self._crops, augmentation, seed=seed, stage=stage, side_margin=side_margin
+        )
 
     def __getitem__(self, item: int) -> Batch:
         """Make the batch of a step, or a part of it."""
@@ -160,6 +168,7 @@ class StepDataset(Dataset[Batch]):
         return Batch(
             images=_stacked([one.student for one in mine], size),
             drawn=torch.from_numpy(np.stack([one.drawn for one in mine])),
+            possible=torch.from_numpy(np.stack([one.possible for one in mine])),
             supervision=supervision,
             positive_rows=positive_rows,
             teacher_images=_stacked([mine[row].teacher for row in positive_rows.tolist()], size),
@@ -180,14 +189,17 @@ class StepDataset(Dataset[Batch]):
         size, cells = self._crops.size, self._crops.size // STRIDE
         images = np.zeros((len(rows), size, size), dtype=np.float32)
         drawn = np.zeros((len(rows), supervision.shape[1], cells, cells), dtype=np.float32)
+        possible = np.ones_like(drawn)
         for index in np.setdiff1d(np.arange(len(rows)), waiting).tolist():
             crop = self.maker.crop(int(rows[index]), step, int(places[index]))
             images[index], drawn[index] = crop.image, crop.drawn
+            possible[index] = crop.possible
         seen, image = np.unique(rows[waiting], return_inverse=True)
         looks = Looks(step, image, rows[waiting], places[waiting])
         return Batch(
             images=torch.from_numpy(images)[:, None],
             drawn=torch.from_numpy(drawn),
+            possible=torch.from_numpy(possible),
             supervision=supervision,
             positive_rows=positive_rows,
             teacher_images=_stacked(
@@ -217,6 +229,7 @@ class StepDataset(Dataset[Batch]):
                 image, settings, np.random.default_rng([*key, _TEACHER]), settings.teacher_strength
             ),
             drawn=draw_maps(self._data.regions[row], matrix, findings, size),
+            possible=possible_maps(self._data, row, matrix, size, self._side_margin),
         )
 
 
@@ -239,17 +252,25 @@ def place_crops(batch: Batch, maker: CropMaker, logits: Tensor, marks: MarkSetti
             int(looks.row[one]),
             looks.step,
             int(looks.place[one]),
-            _peaks(maps[one][is_positive[one]], marks),
+            _peaks((maps[one] * maker.possible(int(looks.row[one])))[is_positive[one]], marks),
         )
         for one in range(len(looks.row))
     ]
-    images, drawn = batch.images.clone(), batch.drawn.clone()
+    images, drawn, possible = batch.images.clone(), batch.drawn.clone(), batch.possible.clone()
     cut = torch.from_numpy(np.stack([crop.image for crop in crops]))[:, None]
     images[batch.positive_rows] = cut.to(images.device)
     maps_drawn = torch.from_numpy(np.stack([crop.drawn for crop in crops]))
     drawn[batch.positive_rows] = maps_drawn.to(drawn.device)
+    maps_possible = torch.from_numpy(np.stack([crop.possible for crop in crops]))
+    possible[batch.positive_rows] = maps_possible.to(possible.device)
     matrices = np.stack([crop.matrix for crop in crops])
-    return replace(batch, images=images, drawn=drawn, looks=replace(looks, matrices=matrices))
+    return replace(
+        batch,
+        images=images,
+        drawn=drawn,
+        possible=possible,
+        looks=replace(looks, matrices=matrices),
+    )
 
 
 def _peaks(maps: NDArray[np.float32], marks: MarkSettings) -> Points:
@@ -267,3 +288,4 @@ class _Views:
     student: NDArray[np.float32]
     teacher: NDArray[np.float32]
     drawn: NDArray[np.float32]
+    possible: NDArray[np.float32]

@@ -49,12 +49,14 @@ class Crop:
     Attributes:
         image: (c, c) intensities in [0, 1].
         drawn: (K, c/4, c/4) area coverage of the drawn regions.
+        possible: (K, c/4, c/4) share of each cell in which the record allows a lesion.
         matrix: from network pixels to pixels of the crop.
 
     """
 
     image: NDArray[np.float32]
     drawn: NDArray[np.float32]
+    possible: NDArray[np.float32]
     matrix: Matrix
 
 
@@ -69,9 +71,11 @@ class CropMaker:
         *,
         seed: int,
         stage: int,
+        side_margin: float | None = None,
     ):
         """Gather where regions lie, as shares of the radiograph's own width and height."""
         self._data, self._crops, self._augmentation = data, crops, augmentation
+        self._side_margin = side_margin
         self._key = (seed, stage)
         middles = [
             (_bounds(polygons).mean(axis=0) - corner) / (opposite - corner)
@@ -103,6 +107,12 @@ class CropMaker:
             self._augmentation.teacher_strength,
         )
 
+    def possible(self, row: int) -> NDArray[np.float32]:
+        """Return the share (K, S/4, S/4) of each cell of the whole image that may hold a lesion."""
+        size = self._data.cache.pixels(row).shape[0]
+        still = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        return possible_maps(self._data, row, still, size, self._side_margin)
+
     def _crop_at(self, row: int, point: NDArray[np.float64], key: list[int]) -> Crop:
         size, settings = self._crops.size, self._augmentation
         moved = draw_geometry(settings, size, np.random.default_rng([*key, _GEOMETRY]))
@@ -114,6 +124,7 @@ class CropMaker:
                 to_unit_interval(pixels), settings, np.random.default_rng([*key, _STUDENT])
             ),
             drawn=draw_maps(self._data.regions[row], matrix, findings, size),
+            possible=possible_maps(self._data, row, matrix, size, self._side_margin),
             matrix=matrix,
         )
 
@@ -158,6 +169,32 @@ def draw_maps(
         moved = [warp_points(polygon, matrix) / STRIDE for polygon in polygons]
         np.maximum(drawn[finding], coverage(moved, *drawn.shape[1:]), out=drawn[finding])
     return drawn
+
+
+def possible_maps(
+    data: TrainingData, row: int, matrix: Matrix, size: int, side_margin: float | None
+) -> NDArray[np.float32]:
+    """Return the share of each cell of a view in which the record allows a lesion.
+
+    Args:
+        data: of the training split.
+        row: of the radiograph.
+        matrix: from network pixels to those of the view.
+        size: side of the view in pixels.
+        side_margin: see `Method.side_margin`; None allows everything.
+
+    Returns:
+        (K, size/4, size/4), all 1 where nothing is known.
+
+    """
+    findings = data.supervision.shape[1]
+    possible = np.ones((findings, size // STRIDE, size // STRIDE), dtype=np.float32)
+    for finding in range(findings if side_margin is not None else 0):
+        half = data.possible(row, finding, side_margin or 0.0)
+        if half is not None:
+            moved = warp_points(half, matrix) / STRIDE
+            possible[finding] = coverage([moved], *possible.shape[1:])
+    return possible
 
 
 def suspected(probability: NDArray[np.float32], settings: MarkSettings) -> Points:

@@ -196,6 +196,7 @@ class TrainingLoop:
             rank=self._fabric.global_rank,
             world=self._fabric.world_size,
             parts=self._options.accumulate,
+            side_margin=self._method.in_stage(number).side_margin,
         )
 
     def _batches(self, steps: StepDataset, stage: StageSettings) -> Iterator[list[Batch]]:

@@ -148,11 +148,16 @@ def _ribsight(recipe: Recipe) -> Method:
     def image_loss(logits: Tensor) -> Tensor:
         return own.image_weight * maximum_loss(logits)
 
+    def negative_loss(logits: Tensor) -> Tensor:
+        return own.negative_weight * torch.nn.functional.softplus(pooling.maximum(logits))
+
     return Method(
         "ribsight",
         positive_target=target,
         image_loss=image_loss if own.image_weight else None,
+        negative_loss=negative_loss if own.negative_weight else None,
         push_centre=t,
+        side_margin=own.side_margin if own.side_margin < 1 else None,
     )
 
 

@@ -67,6 +67,8 @@ class Method:
             if the method gives them no map.
         image_loss: student's logits (N, K, h, w) -> loss (N, K) of a record-positive image as a
             whole, or None.
+        negative_loss: student's logits (N, K, h, w) -> loss (N, K) that a negative image adds as a
+            whole, or None.
         known_loss: student's logits, drawn maps (N, K, h, w) and supervision (N, K) -> loss
             (N, K) of pairs with a region or a negative record; None: the cross-entropy of maps.
         source: who makes the targets.
@@ -74,17 +76,21 @@ class Method:
         knows: what of the cohort counts.
         push_centre: probability that the teacher's maximum must exceed for its target to differ
             from its own map; None where that has no meaning.
+        side_margin: share of the radiograph's width by which the half that a record names reaches
+            over the middle; what lies beyond is background. None: sides are not used.
 
     """
 
     name: str
     positive_target: Callable[[Tensor], Target] | None = None
     image_loss: Callable[[Tensor], Tensor] | None = None
+    negative_loss: Callable[[Tensor], Tensor] | None = None
     known_loss: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     source: Source = Source.TEACHER
     distance: Distance = Distance.CROSS_ENTROPY
     knows: Knowledge = Knowledge.ALL
     push_centre: float | None = None
+    side_margin: float | None = None
 
     @property
     def uses_positives(self) -> bool:
@@ -94,8 +100,12 @@ class Method:
     @property
     def sees_whole_images(self) -> bool:
         """Whether its objective makes sense on whole images only, not on crops."""
-        parts = (self.image_loss, self.known_loss)
+        parts = (self.image_loss, self.negative_loss, self.known_loss)
         return any(part is not None for part in parts) or self.source is Source.BOTH_VIEWS
+
+    def in_stage(self, number: int) -> "Method":
+        """Return what it does in a stage: stage 1 is supervised and common to all methods."""
+        return self if number == 2 else Method(self.name, knows=self.knows)
 
     def supervision(self, known: NDArray[np.int8], stage: int) -> NDArray[np.int8]:
         """Return what this method knows in a stage.

@@ -11,6 +11,10 @@ from ribsight.distillation.crops import cut_maps
 from ribsight.distillation.methods import Distance, Method, Target, targets
 from ribsight.findings import Supervision
 
+_ALLOWED = 0.5
+_NOWHERE = -30.0
+"""Logit of a cell in which the record forbids a lesion."""
+
 
 @dataclass(frozen=True)
 class StepFacts:
@@ -105,12 +109,17 @@ def step_objective(
     """
     positive = None
     if method.positive_target is not None and teacher_logits is not None:
-        positive = _as_seen(method.positive_target(teacher_logits), batch)
+        positive = _allowed(_as_seen(method.positive_target(teacher_logits), batch), batch)
     target = targets(batch.supervision, batch.drawn, positive, batch.positive_rows)
     is_positive = batch.supervision == Supervision.POSITIVE
     losses = _losses(logits, target, batch, method, lesion_weight)
     if method.image_loss is not None:
-        losses = losses + method.image_loss(logits) * is_positive
+        # Where the record forbids a lesion, none can explain it.
+        allowed = logits.masked_fill(batch.possible < _ALLOWED, _NOWHERE)
+        losses = losses + method.image_loss(allowed) * is_positive
+    if method.negative_loss is not None:
+        is_negative = batch.supervision == Supervision.NEGATIVE
+        losses = losses + method.negative_loss(logits) * is_negative
     loss_known = (losses * ~is_positive).sum() / max(batch.known, 1)
     loss_positive = (losses * is_positive).sum() / max(batch.positives, 1)
     facts = _facts(loss_known, loss_positive, positive, teacher_logits, batch, method)
@@ -139,6 +148,12 @@ def _as_seen(target: Target, batch: Batch) -> Target:
     # Beyond the image lies padding, which is background: its target is 0, its weight 1.
     weight = 1.0 - cut_maps(1.0 - target.weight, matrices, size)
     return Target(cut_maps(target.map, matrices, size), weight)
+
+
+def _allowed(target: Target, batch: Batch) -> Target:
+    """Make background of what the record forbids, and count it."""
+    possible = batch.possible[batch.positive_rows]
+    return Target(target.map * possible, torch.maximum(target.weight, 1.0 - possible))
 
 
 def _facts(

@@ -52,7 +52,8 @@ class Optimisation:
             state: of the optimiser, from a checkpoint; None for a new one.
 
         """
-        self._fabric, self._recipe, self._method, self._number = fabric, recipe, method, number
+        self._fabric, self._recipe, self._number = fabric, recipe, number
+        self._method = method.in_stage(number)
         self._network, self._student, self._teacher, self._maker = network, student, teacher, maker
         self._stage = recipe.stage1 if number == 1 else recipe.stage2
         optimiser = torch.optim.AdamW(

@@ -146,13 +146,19 @@ class RibsightSettings(Settings):
             sharpened; 0: the maximum of the image, as in AALS.
         unsure_from: pixels of a record-positive between this probability and t are neither
             lesion nor background: they count nothing. 1: none is unsure, as in AALS.
-        image_weight: of the record itself, -log of the map's maximum, against the map.
+        image_weight: of the record itself, against the map: -log of the map's maximum m where it
+            says positive.
+        negative_weight: the same where it says negative, -log(1 - m): the worst false alarm.
+        side_margin: where the record names a side, a lesion can lie in that half of the picture
+            and this share of the width beyond the middle; 1: anywhere.
 
     """
 
     reach: Annotated[int, Field(ge=0)] = 8
     unsure_from: Annotated[float, Field(gt=0, le=1)] = 0.02
     image_weight: Annotated[float, Field(ge=0)] = 0.02
+    negative_weight: Annotated[float, Field(ge=0)] = 0.0
+    side_margin: Share = 0.1
 
 
 class AugmentationSettings(Settings):
