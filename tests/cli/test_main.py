@@ -39,7 +39,17 @@ def test_help_lists_all_commands() -> None:
         "import sys; sys.argv = ['ribsight', '--help']\nfrom ribsight.cli.main import main; main()"
     )
     assert done.returncode == 0
-    for command in ("simulate", "label", "cohort", "train", "evaluate", "predict"):
+    for command in (
+        "simulate",
+        "ingest",
+        "deidentify",
+        "label",
+        "cohort",
+        "regions",
+        "train",
+        "evaluate",
+        "predict",
+    ):
         assert f"  {command} " in done.stdout
 
 

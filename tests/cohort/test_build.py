@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from ribsight.cohort.build import DrawnNegative, build_cohort
-from ribsight.cohort.join import LeftOut, Truncated
+from ribsight.cohort.images import Truncated
+from ribsight.cohort.left_out import LeftOut
 from ribsight.cohort.tables import DIAGNOSES, REGIONS, Cohort, load_cohort, save_cohort
 from ribsight.errors import RibsightError
 from ribsight.records import ColumnMapping

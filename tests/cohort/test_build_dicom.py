@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from ribsight.cohort.build import build_cohort
 from ribsight.cohort.cache import fill_cache
-from ribsight.cohort.join import LeftOut
+from ribsight.cohort.left_out import LeftOut
 from ribsight.cohort.tables import HEADER_COLUMNS, Cohort, load_cohort, save_cohort, write_table
 from ribsight.errors import RibsightError
 from ribsight.radiographs import Preprocessing

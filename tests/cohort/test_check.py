@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ribsight.cohort.check import Problem, check_cohort, require_sound
+from ribsight.cohort.check import check_cohort, require_sound
+from ribsight.cohort.problem import Problem
 from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
 from ribsight.radiographs.image_file import FILLED, TRUNCATED, TRUNCATED_ALL_ROWS

@@ -54,10 +54,11 @@ def test_a_lateral_view_is_listed_and_not_scored(tmp_path: Path) -> None:
     assert [one.id for one in predictions.images] == ["1.2.3"]
     (failed,) = predictions.failed
     assert failed.file == str(tmp_path / "1.2.4")
-    assert failed.reason.endswith("is a lateral view")
+    assert "is not scored: lateral_chest" in failed.reason
+    assert failed.reason.endswith("ViewPosition says lateral)")
 
 
 def test_only_lateral_views_are_an_error(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", "LATERAL")
-    with pytest.raises(RibsightError, match="lateral view"):
+    with pytest.raises(RibsightError, match="lateral_chest"):
         predict_files(blind_detector(), [tmp_path / "a.dcm"], progress=False)

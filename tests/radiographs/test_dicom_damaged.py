@@ -1,6 +1,6 @@
 """Damaged files: a radiograph or one clear sentence, nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from pydicom import uid
 from pydicom.uid import UID
 
 from ribsight.radiographs import UnreadableImageError, read_radiograph
+from ribsight.radiographs.guarded import GuardedReader
 
 Encode = Callable[..., bytes]
 
@@ -91,6 +92,63 @@ def test_a_file_that_ends_within_its_compressed_image_is_refused(
     content = encode(film, syntax, {})
     assert reads_or_refuses(path, content)
     assert not reads_or_refuses(path, content[:-600])
+
+
+COMPRESSED = (
+    uid.RLELossless, uid.JPEGLosslessSV1, uid.JPEGExtended12Bit, uid.JPEGLSLossless,
+    uid.JPEG2000Lossless, uid.HTJ2KLossless,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compressed(encode: Encode, film: NDArray[np.uint16]) -> dict[UID, bytes]:
+    return {syntax: encode(film, syntax, dict(ATTRIBUTES)) for syntax in COMPRESSED}
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[GuardedReader]:
+    with GuardedReader(seconds=0.5, memory=512 << 20) as reader:
+        yield reader
+
+
+@settings(max_examples=120)
+@given(
+    encoding=st.sampled_from(COMPRESSED),
+    mutations=MUTATIONS,
+    repeated=st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 400)) | st.none(),
+)
+def test_a_mutated_codestream_harms_nobody(
+    compressed: dict[UID, bytes],
+    reader: GuardedReader,
+    encoding: UID,
+    mutations: list[tuple[float, bytes]],
+    repeated: tuple[float, int] | None,
+) -> None:
+    content = bytearray(compressed[encoding])
+    start = content.index(b"\xe0\x7f\x10\x00") + 12
+    for share, written in mutations:
+        at = start + int(share * (len(content) - start))
+        content[at : at + len(written)] = written
+    if repeated:
+        at = start + int(repeated[0] * (len(content) - start))
+        content[at:at] = content[at : at + repeated[1]] * 3
+    (result,) = reader.map([(bytes(content), "a.dcm")])
+    if isinstance(result, UnreadableImageError):
+        assert str(result).startswith("a.dcm ")
+        assert str(result).isprintable()
+    else:
+        assert result.pixels.shape == (60, 48)
+
+
+def test_a_transfer_syntax_that_is_no_uid_is_not_repeated(
+    files: dict[UID, bytes], path: Path
+) -> None:
+    content = files[uid.ExplicitVRLittleEndian]
+    known = b"1.2.840.10008.1.2.1\0"
+    path.write_bytes(content.replace(known, b"Doe^Jane\x1b[2J\x07\0\0\0\0\0\0\0", 1))
+    with pytest.raises(UnreadableImageError, match="something that is not known") as caught:
+        read_radiograph(path)
+    assert "Jane" not in str(caught.value)
 
 
 @pytest.mark.parametrize("length", [0, 1, 0xFFFFFFFE, 0xFFFFFFFF])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ribsight.cli.cohort_join_options import join_options, join_rule
 from ribsight.cli.tables import counted, print_table
 from ribsight.errors import RibsightError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ribsight.cohort.join import LeftOut
+    from ribsight.cohort.build import Built
+    from ribsight.cohort.join_rule import JoinRule
+    from ribsight.cohort.left_out import LeftOut
     from ribsight.cohort.tables import Cohort
 
 _FOLDER = click.Path(path_type=Path)
@@ -21,18 +24,29 @@ _COLUMN_OPTIONS = "--image-column, --patient-column, --finding, --keep and --cat
 
 
 @click.command()
-@click.option("--images", type=_FOLDER, required=True, help="Folder of DICOM or image files.")
+@click.option("--images", type=_FOLDER, help="Folder of DICOM or image files, or an archive.")
+@click.option("--archive", type=_FOLDER, help="What `ingest` wrote; its eligible images.")
 @click.option("--diagnoses", type=_FOLDER, required=True, help="CSV, or what `label` wrote.")
-@click.option("--regions", type=_FOLDER, help="COCO instance JSON.")
+@click.option("--regions", type=_FOLDER, help="COCO instance JSON, or another annotation format.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder of the new cohort.")
 @click.option("--finding", "findings", multiple=True, metavar="NAME=COLUMN", help="Repeatable.")
 @click.option("--image-column", metavar="COLUMN", help="Names the image. [default: image]")
 @click.option("--patient-column", metavar="COLUMN")
 @click.option("--group-column", metavar="COLUMN", help="What a split keeps together.")
 @click.option("--group", metavar="blocks:N", help="Keep N consecutive ids together instead.")
-@click.option("--category", "categories", multiple=True, metavar="CATEGORY=NAME", help="Of COCO.")
+@click.option(
+    "--category", "categories", multiple=True, metavar="CATEGORY=NAME", help="Of regions."
+)
 @click.option("--keep", default="", metavar="A,B", help="Further columns to keep.")
 @click.option("--columns", type=_FOLDER, metavar="TOML", help="Instead of the column options.")
+@join_options
+@click.option(
+    "--studies",
+    type=click.Choice(["all", "first", "last"]),
+    default="all",
+    show_default=True,
+    help="Of each patient, by the date in the header.",
+)
 @click.option(
     "--truncated",
     type=click.Choice(["refuse", "use", "leave-out"]),
@@ -48,10 +62,16 @@ _COLUMN_OPTIONS = "--image-column, --patient-column, --finding, --keep and --cat
     help="What to do with a region on an image whose row says negative.",
 )
 @click.option("--keep-laterals", is_flag=True, help="Also images whose header says lateral.")
+@click.option(
+    "--near-duplicates/--no-near-duplicates",
+    default=None,
+    help="Look for copies of one film.  [default: of an archive]",
+)
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--force", is_flag=True, help="Replace the cohort at --out.")
 def build(
-    images: Path,
+    images: Path | None,
+    archive: Path | None,
     diagnoses: Path,
     regions: Path | None,
     out: Path,
@@ -63,19 +83,23 @@ def build(
     categories: tuple[str, ...],
     keep: str,
     columns: Path | None,
+    studies: str,
     truncated: str,
     drawn_negative: str,
     processes: int,
     *,
     keep_laterals: bool,
+    near_duplicates: bool | None,
     force: bool,
+    **join: Any,
 ) -> None:
     """Join images with their diagnoses and regions, as Parquet tables."""
-    from ribsight.cohort.build import DrawnNegative, build_cohort
+    from ribsight.cohort.build import DrawnNegative, join_cohort
     from ribsight.cohort.columns import Columns, read_columns
-    from ribsight.cohort.join import Truncated, write_left_out
-    from ribsight.cohort.tables import save_cohort
+    from ribsight.cohort.images import Truncated, is_archive
+    from ribsight.cohort.longitudinal import Studies
 
+    folder = _images(images, archive)
     kept = [name.strip() for name in keep.split(",") if name.strip()]
     given = any((findings, image_column, patient_column, group_column, categories, keep))
     if columns is not None and given:
@@ -99,26 +123,64 @@ def build(
     if diagnoses.is_dir():
         diagnoses = diagnoses / "diagnoses.csv"
     blocks = _blocks(group, group_column or chosen.group)
-    _prepare(out, force=force)
+    rule = join_rule(**join)
     mapping = chosen.mapping()
-    category_findings = _category_findings(regions, chosen.categories, list(mapping.findings))
-    built, left_out = build_cohort(
-        images,
+    _prepare(out, force=force)
+    built = join_cohort(
+        folder,
         diagnoses,
         regions,
         mapping,
-        categories=category_findings,
+        join=rule,
+        studies=Studies(studies),
+        categories=_category_findings(regions, chosen.categories, list(mapping.findings)),
         blocks=blocks,
         truncated=Truncated(truncated),
         drawn_negative=DrawnNegative(drawn_negative),
         keep_laterals=keep_laterals,
         processes=processes,
     )
-    save_cohort(built, out)
-    write_left_out(left_out, out / "left_out.csv")
-    _say_what_is_missing(built, left_out, out / "left_out.csv")
-    print_table(_finding_rows(built))
-    click.echo(f"{len(built.ids)} radiographs -> {out}")
+    wants_pairs = is_archive(folder) if near_duplicates is None else near_duplicates
+    cohort = _with_pairs(built.cohort, out, processes) if wants_pairs else built.cohort
+    _save(cohort, built, rule, out)
+    print_table(_finding_rows(cohort))
+    click.echo(f"{len(cohort.ids)} radiographs -> {out}")
+
+
+def _images(images: Path | None, archive: Path | None) -> Path:
+    from ribsight.cohort.images import is_archive
+
+    if (images is None) == (archive is None):
+        raise click.UsageError("give either --images or --archive")
+    if archive is not None and not is_archive(archive):
+        raise RibsightError(f"{archive} is no archive: make one with `ribsight ingest`")
+    folder = images or archive
+    assert folder is not None
+    return folder
+
+
+def _with_pairs(cohort: Cohort, out: Path, processes: int) -> Cohort:
+    from ribsight.cohort.near_duplicates import find_near_duplicates
+
+    return find_near_duplicates(cohort, out / "cache", processes=processes)
+
+
+def _save(cohort: Cohort, built: Built, rule: JoinRule, out: Path) -> None:
+    from ribsight.cohort.join_rule import JoinBy
+    from ribsight.cohort.left_out import write_left_out
+    from ribsight.cohort.tables import save_cohort
+
+    save_cohort(cohort, out)
+    write_left_out(built.left_out, out / "left_out.csv")
+    if rule.by is not JoinBy.IMAGE:
+        file = out / "without_record.csv"
+        write_left_out(built.without_record, file)
+        click.echo(
+            f"joined by {rule.by}: {counted(len(built.without_record), 'radiograph')} without a "
+            f"record, see {file}",
+            err=True,
+        )
+    _say_what_is_missing(cohort, built.left_out, out / "left_out.csv")
 
 
 def _pairs(values: Iterable[str], option: str) -> dict[str, str]:
@@ -153,7 +215,8 @@ def _prepare(out: Path, *, force: bool) -> None:
         raise RibsightError(f"{out} is a cohort already: give another --out, or --force")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        is_empty = not any(out.iterdir())
+        # A cache may lie there that an interrupted build has begun.
+        is_empty = all(one.name == "cache" for one in out.iterdir())
     except OSError as error:
         raise RibsightError(f"cannot write to {out}: {error.strerror}") from error
     if not is_empty and not is_cohort:
@@ -163,9 +226,9 @@ def _prepare(out: Path, *, force: bool) -> None:
 def _category_findings(
     regions: Path | None, categories: Mapping[str, str], findings: Sequence[str]
 ) -> dict[str, str]:
-    """Return the finding of each COCO category; one of each needs no option, and that is said."""
+    """Return the finding of each category; one of each needs no option, and that is said."""
+    from ribsight.cohort.drawn import region_categories
     from ribsight.errors import nearest
-    from ribsight.regions import coco_categories
 
     if regions is None:
         return {}
@@ -176,7 +239,7 @@ def _category_findings(
             )
     if categories:
         return dict(categories)
-    names = coco_categories(regions)
+    names = region_categories(regions)
     if len(names) == len(findings) == 1:
         click.echo(f"category '{names[0]}' of {regions.name} is {findings[0]}", err=True)
         return {names[0]: findings[0]}
@@ -204,6 +267,9 @@ def _say_what_is_missing(built: Cohort, left_out: Sequence[LeftOut], file: Path)
             f"{counted(noted, 'radiograph')} with a warning: `ribsight cohort check` lists them",
             err=True,
         )
+    if built.near_duplicates is not None:
+        pairs = counted(len(built.near_duplicates), "pair")
+        click.echo(f"near duplicates: {pairs} of radiographs show one film", err=True)
 
 
 def _finding_rows(built: Cohort) -> list[tuple[str | int, ...]]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ribsight.cli.cohort_build_command import build
+from ribsight.cli.cohort_split_command import split
 from ribsight.cli.tables import counted, print_table
-from ribsight.errors import RibsightError
 
 if TYPE_CHECKING:
     from ribsight.cohort.tables import Cohort
@@ -23,49 +23,7 @@ def cohort() -> None:
 
 
 cohort.add_command(build)
-
-
-@cohort.command()
-@click.argument("folder", metavar="COHORT", type=_FOLDER)
-@click.option(
-    "--fractions", default="0.6,0.15,0.25", show_default=True, help="Of train, val and test."
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "--group",
-    metavar="COLUMN|blocks:N",
-    help="What stays together. [default: what `cohort build` decided]",
-)
-@click.option(
-    "--given", type=_FOLDER, metavar="CSV",
-    help="Allot patients as its columns patient_id and split say, instead.",
-)  # fmt: skip
-@click.option("--reveal", "count", type=int, metavar="N", help="Regions of N positives to train.")
-@click.option("--reveal-seed", type=click.IntRange(min=0), default=0, show_default=True)
-def split(
-    folder: Path,
-    fractions: str,
-    seed: int,
-    group: str | None,
-    given: Path | None,
-    count: int | None,
-    reveal_seed: int,
-) -> None:
-    """Allot groups to train, val and test, stratified by finding."""
-    from ribsight.cohort.readings import apply_split
-    from ribsight.cohort.split import reveal, split_cohort
-    from ribsight.cohort.tables import load_cohort, save_cohort
-
-    if given is not None and group is not None:
-        raise click.UsageError("--given says who belongs where: leave out --group")
-    shares = _fractions(fractions)
-    built = load_cohort(folder)
-    allotted = (
-        split_cohort(built, shares, seed, group) if given is None else apply_split(built, given)
-    )
-    revealed = reveal(allotted, count, reveal_seed)
-    save_cohort(revealed, folder)
-    print_table(_split_rows(revealed))
+cohort.add_command(split)
 
 
 @cohort.command()
@@ -112,36 +70,88 @@ def check(ctx: click.Context, folder: Path, *, files: bool) -> None:
         ctx.exit(2)
 
 
-def _fractions(text: str) -> tuple[float, float, float]:
-    try:
-        train, val, test = (float(one) for one in text.split(","))
-    except ValueError:
-        raise RibsightError(f"--fractions {text} is not three numbers like 0.6,0.15,0.25") from None
-    return train, val, test
+@cohort.command("near-duplicates")
+@click.argument("folder", metavar="COHORT", type=_FOLDER)
+@click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True)
+def near_duplicates(folder: Path, processes: int) -> None:
+    """Look for copies of one film: turned, mirrored, inverted, saved again, cut or resized.
+
+    They are kept with the cohort: `split` keeps them together, `check` says where they are.
+    """
+    from ribsight.cohort.near_duplicates import find_near_duplicates
+    from ribsight.cohort.tables import load_cohort, save_cohort
+
+    built = find_near_duplicates(load_cohort(folder), folder / "cache", processes=processes)
+    save_cohort(built, folder)
+    assert built.near_duplicates is not None
+    if len(built.near_duplicates):
+        print_table(_pair_rows(built))
+    click.echo(f"{counted(len(built.near_duplicates), 'pair')} -> {folder}")
 
 
-def _split_rows(cohort: Cohort) -> list[tuple[str | int, ...]]:
-    from ribsight.findings import DiagnosisState, Split
+@cohort.command()
+@click.argument("folder", metavar="COHORT", type=_FOLDER)
+@click.option("--out", type=_FOLDER, help="The page. [default: COHORT/card.html]")
+@click.option(
+    "--images",
+    "count",
+    type=click.IntRange(min=0),
+    default=8,
+    show_default=True,
+    help="How many radiographs are shown, with their regions.",
+)
+@click.option("--no-images", is_flag=True, help="Show none, nor any id: for sharing.")
+@click.option(
+    "--readings",
+    type=_FOLDER,
+    metavar="CSV",
+    help="An expert's, for how far the records agree; else those applied before.",
+)
+@click.option("--audit", type=_FOLDER, metavar="TOML", help="noise.toml of `ribsight label`.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def card(
+    folder: Path,
+    out: Path | None,
+    count: int,
+    readings: Path | None,
+    audit: Path | None,
+    seed: int,
+    *,
+    no_images: bool,
+) -> None:
+    """Write the data card: one page that says what the cohort holds."""
+    from ribsight.cohort.card import write_card
+    from ribsight.cohort.left_out import read_left_out
+    from ribsight.cohort.tables import load_cohort
+    from ribsight.records import ColumnMapping, read_diagnosis_table
+    from ribsight.settings import read_toml
 
-    header = ["split", "images", "groups"]
-    for finding in cohort.findings:
-        header += [finding, "with regions", "revealed"]
-    rows: list[tuple[str | int, ...]] = [tuple(header)]
-    for name in Split:
-        if name not in cohort.radiographs["split"]:
-            continue
-        part = cohort.select(name)
-        row: list[str | int] = [name, len(part.ids), part.radiographs["group"].n_unique()]
-        drawn, revealed = part.drawn(revealed_only=False), part.drawn(revealed_only=True)
-        for index, finding in enumerate(cohort.findings):
-            positive = part.states[:, index] == DiagnosisState.POSITIVE
-            row.append(int(positive.sum()))
-            row += [
-                sum(
-                    bool(is_positive) and any(one.finding == finding for one in regions)
-                    for is_positive, regions in zip(positive, lists, strict=True)
-                )
-                for lists in (drawn, revealed)
-            ]
-        rows.append(tuple(row))
-    return rows
+    built = load_cohort(folder)
+    noise = read_toml(audit) if audit else None
+    mapping = ColumnMapping("image_id", {name: name for name in built.findings})
+    table = read_diagnosis_table(readings, mapping) if readings else None
+    page = out or folder / "card.html"
+    write_card(
+        built,
+        page,
+        left_out=read_left_out(folder / "left_out.csv"),
+        readings=table,
+        noise=noise,
+        images=0 if no_images else count,
+        seed=seed,
+    )
+    click.echo(f"{len(built.ids)} radiographs -> {page}")
+
+
+def _pair_rows(cohort: Cohort) -> list[tuple[str | int, ...]]:
+    assert cohort.near_duplicates is not None
+    split = dict(cohort.radiographs.select("radiograph", "split").rows())
+    rows: list[tuple[str | int, ...]] = [
+        ("first", "second", "splits", "correlation", "orientation", "inverted")
+    ]
+    for first, second, correlation, orientation, inverted in cohort.near_duplicates.rows():
+        splits = " ".join(dict.fromkeys(one or "-" for one in (split[first], split[second])))
+        polarity = "yes" if inverted else "no"
+        rows.append((first, second, splits, f"{correlation:.3f}", orientation, polarity))
+    shown = 20
+    return rows[: shown + 1] + ([("...", "", "", "", "", "")] if len(rows) > shown + 1 else [])

@@ -19,11 +19,20 @@ _COMMANDS = {
         "ribsight.cli.simulate_command:simulate",
         "Write a simulated trauma registry: films, records, drawings, truth.",
     ),
+    "deidentify": (
+        "ribsight.cli.deidentify_command:deidentify",
+        "Take out of films and tables who they are about.",
+    ),
+    "ingest": (
+        "ribsight.cli.ingest_command:ingest",
+        "Index an archive: files, zip, tar, DICOMweb.",
+    ),
     "label": ("ribsight.cli.label_command:label", "Turn codes and reports into diagnoses."),
     "cohort": (
         "ribsight.cli.cohort_commands:cohort",
         "Join images, diagnoses and regions; split; check.",
     ),
+    "regions": ("ribsight.cli.regions_command:regions", "Show and convert annotation files."),
     "train": ("ribsight.cli.train_command:train", "Train a detector from a recipe."),
     "evaluate": ("ribsight.cli.evaluate_command:evaluate", "Measure a detector, with a report."),
     "score": ("ribsight.cli.score_command:score", "Score any detector's marks against a truth."),

@@ -19,6 +19,14 @@ _PATH = click.Path(path_type=Path)
     help="Draw marks from this score on.",
 )  # fmt: skip
 @click.option("--accelerator", type=click.Choice(["cpu", "cuda", "mps"]), default="cpu")
+@click.option(
+    "--views", default="frontal_chest,rib_series,chest,unknown", show_default=True,
+    metavar="KIND,KIND", help="Kinds of image that are scored; clavicle is another.",
+)  # fmt: skip
+@click.option(
+    "--classify-views", is_flag=True,
+    help="Look at the pixels where the header leaves open what they show.",
+)  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def predict(
     model: Path,
@@ -27,7 +35,9 @@ def predict(
     overlay: Path | None,
     overlay_score: float,
     accelerator: str,
+    views: str,
     *,
+    classify_views: bool,
     quiet: bool,
 ) -> None:
     """Find fractures in images (PNG, JPEG; folders are searched).
@@ -40,10 +50,13 @@ def predict(
     from ribsight.detector.memory import keep_freed_memory
     from ribsight.detector.model_file import find_model
     from ribsight.evaluation.predictions import write_predictions
+    from ribsight.radiographs.eligibility import policy_of
 
     keep_freed_memory()
     detector = Detector.load(find_model(model), accelerator)
-    predictions = predict_files(detector, paths, progress=not quiet)
+    predictions = predict_files(
+        detector, paths, policy_of(views), classify_views=classify_views, progress=not quiet
+    )
     write_predictions(predictions, out)
     if overlay is not None:
         write_overlays(predictions, overlay, least_score=overlay_score)

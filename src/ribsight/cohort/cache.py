@@ -19,11 +19,13 @@ import polars as pl
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ribsight.cohort.abandoned import writing_into
 from ribsight.cohort.tables import Cohort, write_table
 from ribsight.cohort.workers import map_ordered, progress_bar, worker_pool
 from ribsight.errors import RibsightError
 from ribsight.files import atomic_path, file_sha256
-from ribsight.radiographs import Affine, Preprocessing, preprocess, read_radiograph
+from ribsight.radiographs import Affine, Preprocessing, preprocess
+from ribsight.radiographs.guarded import read_guarded
 from ribsight.radiographs.radiograph import Pixels
 
 SHARD_IMAGES = 512
@@ -34,8 +36,11 @@ _INDEX = pl.Schema(
         "sha256": pl.String,  # of the image file
         "row": pl.Int32,  # of the shard's array
         **dict.fromkeys(_AFFINE, pl.Float64),
+        "transposed": pl.Boolean,
     }
 )
+# Written by earlier versions, which turned nothing.
+_INDEX_WITHOUT_TURNS = pl.Schema({name: _INDEX[name] for name in ("sha256", "row", *_AFFINE)})
 _File = tuple[Path, str]
 
 
@@ -50,19 +55,21 @@ class PixelCache:
         shard: (N,) index into `shards`.
         row: (N,) index into that shard's array.
         affines: (N, 4) scale_x, scale_y, offset_x, offset_y from stored to network pixels.
+        transposed: (N,) whether x and y are exchanged first; None if nowhere.
     """
 
     shards: tuple[Path, ...]
     shard: NDArray[np.int32]
     row: NDArray[np.int32]
     affines: NDArray[np.float64]
+    transposed: NDArray[np.bool_] | None = None
     _maps: dict[int, Pixels] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.row)
 
     def __reduce__(self) -> tuple[type["PixelCache"], tuple[Any, ...]]:
-        return PixelCache, (self.shards, self.shard, self.row, self.affines)
+        return PixelCache, (self.shards, self.shard, self.row, self.affines, self.transposed)
 
     def pixels(self, index: int) -> Pixels:
         """Return a read-only (S, S) view of one radiograph's network pixels."""
@@ -74,7 +81,9 @@ class PixelCache:
 
     def affine(self, index: int) -> Affine:
         """Return the map from one radiograph's stored pixels to its network pixels."""
-        return Affine(*map(float, self.affines[index]))
+        scale_x, scale_y, offset_x, offset_y = map(float, self.affines[index])
+        is_transposed = self.transposed is not None and bool(self.transposed[index])
+        return Affine(scale_x, scale_y, offset_x, offset_y, is_transposed)
 
 
 def fill_cache(
@@ -100,7 +109,7 @@ def fill_cache(
     known = set(held["sha256"])
     missing = [(files[sha256], sha256) for sha256 in sorted(files.keys() - known)]
     bar = progress_bar(len(missing), "pixel cache", progress=progress)
-    with bar, worker_pool(processes if missing else 1) as pool:
+    with bar, worker_pool(processes if missing else 1) as pool, writing_into(folder):
         for start in range(0, len(missing), SHARD_IMAGES):
             _write_shard(missing[start : start + SHARD_IMAGES], preprocessing, folder, pool, bar)
     if missing:
@@ -124,6 +133,8 @@ def _read_index(path: Path, preprocessing: Preprocessing) -> pl.DataFrame | None
         array = np.load(pixels, mmap_mode="r")
     except (OSError, ValueError, pl.exceptions.PolarsError):
         return None
+    if index.schema == _INDEX_WITHOUT_TURNS:
+        index = index.with_columns(transposed=pl.lit(value=False))
     shape = (len(index), preprocessing.size, preprocessing.size)
     if index.schema != _INDEX or array.shape != shape or array.dtype != preprocessing.dtype:
         return None
@@ -151,7 +162,7 @@ def _write_shard(
         for row, (pixels, affine) in enumerate(network):
             stream.write(pixels.tobytes())
             scales = (affine.scale_x, affine.scale_y, affine.offset_x, affine.offset_y)
-            rows.append((files[row][1], row, *scales))
+            rows.append((files[row][1], row, *scales, affine.transposed))
             bar.update()
     with atomic_path(folder / f"index-{name}.parquet") as temporary:
         write_table(pl.DataFrame(rows, schema=_INDEX, orient="row"), temporary)
@@ -165,7 +176,7 @@ def _network_pixels(file: _File, *, preprocessing: Preprocessing) -> tuple[Pixel
         raise RibsightError(f"cannot read {path}: {error.strerror}") from error
     if not same:
         raise RibsightError(f"{path} has changed since the cohort was built: build it again")
-    return preprocess(read_radiograph(path), preprocessing)
+    return preprocess(read_guarded(path), preprocessing)
 
 
 def _cache_of(cohort: Cohort, held: pl.DataFrame, folder: Path) -> PixelCache:
@@ -179,4 +190,5 @@ def _cache_of(cohort: Cohort, held: pl.DataFrame, folder: Path) -> PixelCache:
         shard=np.array([number[name] for name in rows["shard"]], dtype=np.int32),
         row=rows["row"].to_numpy(),
         affines=rows.select(_AFFINE).to_numpy(),
+        transposed=rows["transposed"].to_numpy(),
     )

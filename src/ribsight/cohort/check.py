@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import polars as pl
 
-from ribsight.cohort.join import WARNING_SEPARATOR, Truncated
+from ribsight.cohort.images import WARNING_SEPARATOR, Truncated
+from ribsight.cohort.leakage import leakage
+from ribsight.cohort.problem import Problem, listed
 from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
 from ribsight.files import file_sha256
@@ -16,28 +16,6 @@ from ribsight.radiographs.image_file import FILLED, TRUNCATED, TRUNCATED_ALL_ROW
 
 OUTSIDE_TOLERANCE = 1.0
 """Stored pixels a region may reach over the image's edge: annotation tools round."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong.
-
-    Attributes:
-        kind: its name, such as `patient in two splits`.
-        severity: an error keeps the cohort from training, a warning does not.
-        where: the radiograph, group or row it is about.
-        what: what is wrong there.
-        do: what to do.
-    """
-
-    kind: str
-    severity: Literal["error", "warning"]
-    where: str
-    what: str
-    do: str
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.kind}: {self.where}: {self.what}; {self.do}"
 
 
 def check_cohort(cohort: Cohort, *, files: bool = False) -> list[Problem]:
@@ -54,6 +32,7 @@ def check_cohort(cohort: Cohort, *, files: bool = False) -> list[Problem]:
         *_in_two_splits(cohort, "patient"),
         *_in_two_splits(cohort, "group"),
         *_same_pixels(cohort),
+        *leakage(cohort),
         *_outside(cohort),
         *_region_on_negative(cohort),
         *_incomplete_images(cohort),
@@ -121,7 +100,7 @@ def _in_two_splits(cohort: Cohort, column: str) -> Iterator[Problem]:
                 f"{column} in two splits",
                 "error",
                 f"{column} {value}",
-                f"is in {' and '.join(splits)} ({_listed(ids)})",
+                f"is in {' and '.join(splits)} ({listed(ids)})",
                 f"split again with `--group {column}`"
                 if column == "patient"
                 else "run `ribsight cohort split` again",
@@ -134,7 +113,7 @@ def _same_pixels(cohort: Cohort) -> Iterator[Problem]:
             yield Problem(
                 "same pixels in two splits",
                 "error",
-                _listed(ids),
+                listed(ids),
                 f"are one picture, in {' and '.join(splits)}",
                 "run `ribsight cohort split` again, which keeps them together",
             )
@@ -143,7 +122,7 @@ def _same_pixels(cohort: Cohort) -> Iterator[Problem]:
             yield Problem(
                 "same pixels twice",
                 "warning",
-                _listed(ids),
+                listed(ids),
                 f"are one picture{where}",
                 "it counts as often as it is there; remove all but one file if that is not meant",
             )
@@ -153,11 +132,6 @@ def _by_split(radiographs: pl.DataFrame, column: str) -> pl.DataFrame:
     return radiographs.group_by(column, maintain_order=True).agg(
         pl.col("split").drop_nulls().unique(maintain_order=True), pl.col("radiograph")
     )
-
-
-def _listed(ids: list[str], limit: int = 4) -> str:
-    more = f" and {len(ids) - limit} more" if len(ids) > limit else ""
-    return ", ".join(ids[:limit]) + more
 
 
 def _outside(cohort: Cohort) -> Iterator[Problem]:
@@ -234,7 +208,7 @@ def _notes(cohort: Cohort) -> Iterator[Problem]:
         yield Problem(
             "noticed while reading",
             "warning",
-            _listed(named),
+            listed(named),
             warning,
             "look whether that is meant",
         )
@@ -254,7 +228,7 @@ def _unlocated_positives(cohort: Cohort) -> Iterator[Problem]:
                 yield Problem(
                     "positive without a region",
                     "warning",
-                    f"{len(ids)} in {split}: {_listed(ids)}",
+                    f"{len(ids)} in {split}: {listed(ids)}",
                     f"{finding} is positive but nothing is drawn",
                     "they count for the image score, and cannot be scored for location",
                 )

@@ -1,15 +1,20 @@
 """What is known better than by records: an expert's readings, and who is held out."""
 
 import csv
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from ribsight.cohort.images import find_id, names_of
+from ribsight.cohort.split import HELD_OUT_KEYS
 from ribsight.cohort.tables import DIAGNOSES, Cohort
 from ribsight.errors import RibsightError, nearest
 from ribsight.findings import Acuity, Side, Split
 from ribsight.records import DiagnosisTable
+
+_AGREEMENT = "readings_agreement_"
 
 
 def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, int]:
@@ -25,15 +30,16 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
     Raises:
         RibsightError: a finding that the cohort lacks, or no row about any of its radiographs.
     """
-    known = set(cohort.ids)
+    names = _names(cohort)
     for finding in readings.mapping.findings:
         if finding not in cohort.findings:
             raise RibsightError(
                 f"the cohort has no finding '{finding}'{nearest(finding, cohort.findings)}"
             )
+    agreement = compare_readings(cohort, readings)
     records = [
         {
-            "radiograph": _stem(row.image, known),
+            "radiograph": find_id(row.image, names) or "",
             "finding": finding,
             "state": state.value,
             "acuity": Acuity.UNKNOWN.value,
@@ -43,7 +49,7 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
         for row in readings.rows
         for finding, state in row.states.items()
     ]
-    read = pl.DataFrame(records, schema=DIAGNOSES).filter(pl.col("radiograph").is_in(known))
+    read = pl.DataFrame(records, schema=DIAGNOSES).filter(pl.col("radiograph") != "")
     if read.is_empty():
         raise RibsightError(f"{readings.path} reads none of the cohort's radiographs")
     keys = ["radiograph", "finding"]
@@ -51,12 +57,57 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
         read, on=keys, how="left", include_nulls=True, maintain_order="left"
     )
     unknown = len(readings.rows) - read["radiograph"].n_unique()
-    provenance = {**cohort.provenance, "readings": readings.path.name}
+    noted = {
+        f"{_AGREEMENT}{finding}": ", ".join(
+            f"{record}/{read} {count}" for (record, read), count in sorted(counts.items())
+        )
+        for finding, counts in agreement.items()
+        if counts
+    }
+    provenance = {**cohort.provenance, "readings": readings.path.name, **noted}
     return replace(cohort, diagnoses=replaced, provenance=provenance), unknown
 
 
-def _stem(image: str, known: set[str]) -> str:
-    return image if image in known else Path(image).stem
+def compare_readings(
+    cohort: Cohort, readings: DiagnosisTable
+) -> dict[str, dict[tuple[str, str], int]]:
+    """Count, for each finding, what the cohort says and what the expert says of one radiograph."""
+    names = _names(cohort)
+    counts: dict[str, Counter[tuple[str, str]]] = {one: Counter() for one in cohort.findings}
+    states = {
+        (id_, finding): state
+        for id_, finding, state in cohort.diagnoses.select(
+            "radiograph", "finding", "state"
+        ).iter_rows()
+    }
+    for row in readings.rows:
+        for finding, read in row.states.items():
+            record = states.get((find_id(row.image, names) or "", finding))
+            if record is not None and finding in counts:
+                counts[finding][record, read.value] += 1
+    return {finding: dict(one) for finding, one in counts.items()}
+
+
+def recorded_agreement(cohort: Cohort) -> dict[str, dict[tuple[str, str], int]]:
+    """Return what `compare_readings` counted when readings were applied; nothing if never."""
+    agreement: dict[str, dict[tuple[str, str], int]] = {}
+    for finding in cohort.findings:
+        noted = cohort.provenance.get(f"{_AGREEMENT}{finding}")
+        if isinstance(noted, str):
+            pairs = (one.rpartition(" ") for one in noted.split(", "))
+            agreement[finding] = {
+                (key.partition("/")[0], key.partition("/")[2]): int(count)
+                for key, _, count in pairs
+            }
+    return agreement
+
+
+def _names(cohort: Cohort) -> dict[str, str]:
+    """Return the id of each id, and of each name of a file in an archive."""
+    if "name" not in cohort.radiographs.columns:
+        return {id_: id_ for id_ in cohort.ids}
+    files = cohort.radiographs.select("radiograph", "name").rows()
+    return names_of({id_: name or id_ for id_, name in files})
 
 
 def apply_split(cohort: Cohort, path: Path) -> Cohort:
@@ -86,7 +137,8 @@ def apply_split(cohort: Cohort, path: Path) -> Cohort:
         )
     splits = [split_of[patient] for patient in radiographs["patient"]]
     changed = radiographs.with_columns(split=pl.Series(splits, dtype=pl.String))
-    provenance = {**cohort.provenance, "split_file": path.name}
+    earlier = {key: one for key, one in cohort.provenance.items() if key not in HELD_OUT_KEYS}
+    provenance = {**earlier, "split_file": path.name}
     return replace(cohort, radiographs=changed, provenance=provenance)
 
 

@@ -18,6 +18,8 @@ from ribsight.findings import DiagnosisState, Split
 _MAX_PASSES = 50
 _ROUNDING = 1e-12
 
+HELD_OUT_KEYS = ("split_by_time", "split_patient_by", "split_gap_days", "split_site")
+"""What a split by time or site leaves in the provenance; another split takes it away."""
 _SPLITS = (Split.TRAIN, Split.VAL, Split.TEST)
 
 
@@ -29,11 +31,11 @@ def split_cohort(
 ) -> Cohort:
     """Allot whole groups to train, val and test, stratified by finding.
 
-    Groups that share a patient or the same pixels become one group. Groups are allotted one by
-    one, those with most positives first, each to the split where it leaves the smallest sum of
-    squared deviations from the wanted shares of images, of positives per finding and of positives
-    with regions per finding; then single groups move while that sum becomes smaller. The result
-    depends on the seed, not on the order of rows.
+    Groups that share a patient, the same pixels or a near duplicate become one group. Groups are
+    allotted one by one, those with most positives first, each to the split where it leaves the
+    smallest sum of squared deviations from the wanted shares of images, of positives per finding
+    and of positives with regions per finding; then single groups move while that sum becomes
+    smaller. The result depends on the seed, not on the order of rows.
 
     Args:
         cohort: what to split; an earlier split is replaced.
@@ -45,10 +47,8 @@ def split_cohort(
     Raises:
         RibsightError: fractions that do not add to 1, an unknown column, or too few groups.
     """
-    wanted = _wanted_shares(fractions)
-    grouped = cohort.radiographs.with_columns(group=_groups(cohort, group))
-    unit = _units(grouped)
-    radiographs = grouped.with_columns(group=_unit_names(grouped, unit))
+    wanted = wanted_shares(fractions)
+    radiographs, unit = grouped_radiographs(cohort, group)
     counts = _counts(cohort, unit)
     share = counts / np.maximum(counts.sum(axis=0), 1)
     split_of_unit = _allot(share, _order(counts, seed), wanted)
@@ -61,7 +61,7 @@ def split_cohort(
             )
     radiographs = radiographs.with_columns(split=pl.Series(names, dtype=pl.String))
     provenance = {
-        **cohort.provenance,
+        **{key: value for key, value in cohort.provenance.items() if key not in HELD_OUT_KEYS},
         "split_fractions": ",".join(f"{one:g}" for one in fractions),
         "split_seed": seed,
         "split_group": group or "cohort",
@@ -81,7 +81,7 @@ def reveal(cohort: Cohort, count: int | None, seed: int) -> Cohort:
     """
     if count is not None and count < 0:
         raise RibsightError(f"cannot reveal the regions of {count} radiographs")
-    if cohort.radiographs["split"].null_count():
+    if cohort.radiographs["split"].null_count() == len(cohort.radiographs):
         raise RibsightError("the cohort is not split yet: run `ribsight cohort split` first")
     train = cohort.radiographs.filter(pl.col("split") == Split.TRAIN)
     hidden = [
@@ -119,7 +119,23 @@ def _hidden(
     return sorted(set(candidates) - set(revealed))
 
 
-def _wanted_shares(fractions: Sequence[float]) -> NDArray[np.float64]:
+def grouped_radiographs(
+    cohort: Cohort, group: str | None
+) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    """Return the radiographs with the groups that must not be torn, and (N,) their numbers.
+
+    Groups that share a patient, the same pixels or a near duplicate are one group.
+
+    Raises:
+        RibsightError: as `split_cohort` does for `group`.
+    """
+    grouped = cohort.radiographs.with_columns(group=_groups(cohort, group))
+    unit = _units(grouped, cohort.near_duplicates)
+    return grouped.with_columns(group=_unit_names(grouped, unit)), unit
+
+
+def wanted_shares(fractions: Sequence[float]) -> NDArray[np.float64]:
+    """Return (3,) shares of train, val and test. Raises RibsightError if they are none."""
     wanted = np.asarray(fractions, dtype=np.float64)
     if wanted.shape != (3,) or not np.isfinite(wanted).all() or (wanted < 0).any():
         raise RibsightError("give three fractions, for train, val and test, none negative")
@@ -149,7 +165,7 @@ def _groups(cohort: Cohort, group: str | None) -> pl.Series:
     return column.zip_with(column.is_not_null(), alone)
 
 
-def _units(radiographs: pl.DataFrame) -> NDArray[np.int64]:
+def _units(radiographs: pl.DataFrame, pairs: pl.DataFrame | None) -> NDArray[np.int64]:
     """Return (N,) the number of what must stay together, counted up in the order of ids."""
     count = len(radiographs)
     edges = []
@@ -158,6 +174,9 @@ def _units(radiographs: pl.DataFrame) -> NDArray[np.int64]:
         for row, value in enumerate(radiographs[column]):
             if value is not None:
                 edges.append((first.setdefault(value, row), row))
+    if pairs is not None:
+        number_of = {id_: row for row, id_ in enumerate(radiographs["radiograph"])}
+        edges += [(number_of[a], number_of[b]) for a, b in pairs.select("first", "second").rows()]
     rows, columns = np.array(edges, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(count, count))
     _, component = connected_components(graph, directed=False)

@@ -62,7 +62,18 @@ REGIONS = pl.Schema(
         "source": pl.String(),  # file and annotation it came from
     }
 )
+NEAR_DUPLICATES = pl.Schema(
+    {
+        "first": pl.String(),  # radiograph, before the second by name
+        "second": pl.String(),
+        "correlation": pl.Float64(),  # of local contrast, registered
+        "orientation": pl.String(),  # of one against the other: see `pictures.ORIENTATIONS`
+        "inverted": pl.Boolean(),  # light and dark are exchanged
+    }
+)
+"""Pairs that show one film, see `near_duplicates`; absent if nobody looked for them."""
 TABLES = {"radiographs": RADIOGRAPHS, "diagnoses": DIAGNOSES, "regions": REGIONS}
+_PAIRS = "near_duplicates.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +88,7 @@ class Cohort:
         diagnoses: schema `DIAGNOSES`; one row per (radiograph, finding).
         regions: schema `REGIONS`.
         provenance: how it was made: a flat table of strings and numbers for `cohort.toml`.
+        near_duplicates: schema `NEAR_DUPLICATES`, None if nobody looked for them.
     """
 
     images: Path
@@ -85,6 +97,7 @@ class Cohort:
     diagnoses: pl.DataFrame
     regions: pl.DataFrame
     provenance: dict[str, str | int | float] = field(default_factory=dict)
+    near_duplicates: pl.DataFrame | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -139,7 +152,15 @@ class Cohort:
             diagnoses=self.diagnoses.join(radiographs, on="radiograph", how="semi"),
             regions=self.regions.join(radiographs, on="radiograph", how="semi"),
             provenance=self.provenance,
+            near_duplicates=self.pairs_among(radiographs),
         )
+
+    def pairs_among(self, radiographs: pl.DataFrame) -> pl.DataFrame | None:
+        """Return the near duplicates of which both are in `radiographs`."""
+        if self.near_duplicates is None:
+            return None
+        ids = radiographs["radiograph"].implode()
+        return self.near_duplicates.filter(pl.col("first").is_in(ids) & pl.col("second").is_in(ids))
 
     def fingerprint(self) -> str:
         """SHA-256 over pixels, splits, diagnoses and revealed regions: what training sees."""
@@ -171,9 +192,13 @@ def save_cohort(cohort: Cohort, folder: Path) -> None:
         for name in TABLES:
             temporary = stack.enter_context(atomic_path(folder / f"{name}.parquet"))
             write_table(getattr(cohort, name), temporary)
+        if cohort.near_duplicates is not None:
+            write_table(cohort.near_duplicates, stack.enter_context(atomic_path(folder / _PAIRS)))
         toml.write_text(tomli_w.dumps(description), encoding="utf-8")
         # Old and new tables must never stand together under an old cohort.toml.
         (folder / "cohort.toml").unlink(missing_ok=True)
+        if cohort.near_duplicates is None:
+            (folder / _PAIRS).unlink(missing_ok=True)
 
 
 def load_cohort(folder: Path) -> Cohort:
@@ -193,6 +218,8 @@ def load_cohort(folder: Path) -> Cohort:
         raise RibsightError(f"{folder / 'cohort.toml'} is not valid TOML: {error}") from error
     tables = {name: _read_table(folder / f"{name}.parquet", TABLES[name]) for name in TABLES}
     tables["radiographs"] = _with_header_columns(tables["radiographs"])
+    if (folder / _PAIRS).is_file():
+        tables["near_duplicates"] = _read_table(folder / _PAIRS, NEAR_DUPLICATES)
     return Cohort(
         images=Path(description["images"]),
         findings=tuple(description["findings"]),

@@ -7,8 +7,8 @@ from ribsight.errors import RibsightError
 from ribsight.evaluation.drawing import draw_example
 from ribsight.evaluation.predictions import Predictions
 from ribsight.files import atomic_path
+from ribsight.radiographs.guarded import read_guarded
 from ribsight.radiographs.preprocess import eight_bit
-from ribsight.radiographs.read import read_radiograph
 
 LONGEST_SIDE = 1600
 """Pixels of an overlay; larger radiographs are reduced."""
@@ -30,7 +30,7 @@ def write_overlays(predictions: Predictions, folder: Path, *, least_score: float
             for mark in one.marks
             if mark.score >= least_score
         ]
-        pixels = eight_bit(read_radiograph(Path(image.file)))
+        pixels = eight_bit(read_guarded(Path(image.file)))
         picture = draw_example(
             pixels, (image.width, image.height), [], marks, longest_side=LONGEST_SIDE
         )

@@ -10,24 +10,35 @@ from ribsight.detector.detect import Detector
 from ribsight.detector.maps import NetworkImage, StoredImage, batches
 from ribsight.errors import RibsightError
 from ribsight.evaluation.predictions import FailedImage, ImagePrediction, Predictions
+from ribsight.radiographs.eligibility import Policy, eligibility
+from ribsight.radiographs.guarded import GuardedReader
+from ribsight.radiographs.image_header import ImageHeader
 from ribsight.radiographs.preprocess import preprocess
-from ribsight.radiographs.radiograph import Radiograph, View
-from ribsight.radiographs.read import image_files, image_id, read_radiograph
+from ribsight.radiographs.radiograph import Radiograph, UnreadableImageError
+from ribsight.radiographs.read import image_files, image_id
+from ribsight.radiographs.view_classifier import judged_by_pixels
 
 _BATCH = 4
 
 
 def predict_files(
-    detector: Detector, paths: Sequence[Path], *, progress: bool = True
+    detector: Detector,
+    paths: Sequence[Path],
+    policy: Policy | None = None,
+    *,
+    classify_views: bool = False,
+    progress: bool = True,
 ) -> Predictions:
     """Run a detector on image files and on all images in folders.
 
     An image's id is its file name without ending, or its path where names repeat. An image that
-    its file calls a lateral view is not scored but listed with that reason.
+    is not eligible is not scored but listed with the reason.
 
     Args:
         detector: a loaded detector.
         paths: files and folders.
+        policy: which kinds of image are scored.
+        classify_views: look at the pixels of images whose header leaves open what they show.
         progress: show a progress bar.
 
     Raises:
@@ -39,21 +50,22 @@ def predict_files(
     images: list[ImagePrediction] = []
     failed: list[FailedImage] = []
     bar = tqdm(total=len(files), desc="detecting", unit="image", disable=not progress)
-    for part in batches(len(files), _BATCH):
-        readable: list[tuple[int, Radiograph]] = []
-        for index in part:
-            try:
-                radiograph = read_radiograph(files[index])
-            except RibsightError as error:
-                failed.append(FailedImage(str(files[index]), str(error)))
-                continue
-            if radiograph.view is View.LATERAL:
-                failed.append(FailedImage(str(files[index]), f"{files[index]} is a lateral view"))
-                continue
-            readable.append((index, radiograph))
-        images += _predict(detector, readable, files, ids)
-        bar.update(len(part))
-    bar.close()
+    # What comes to a detector at work is not to be trusted: a child process decodes it.
+    with bar, GuardedReader() as reader:
+        results = reader.map(files)
+        for part in batches(len(files), _BATCH):
+            readable: list[tuple[int, Radiograph]] = []
+            for index, result in zip(part, results, strict=False):
+                if isinstance(result, UnreadableImageError):
+                    failed.append(FailedImage(str(files[index]), str(result)))
+                    continue
+                refusal = _refusal(result, policy or Policy(), classify_views=classify_views)
+                if refusal:
+                    failed.append(FailedImage(str(files[index]), f"{files[index]} {refusal}"))
+                    continue
+                readable.append((index, result))
+            images += _predict(detector, readable, files, ids)
+            bar.update(len(part))
     if not images:
         raise RibsightError(f"no image could be read: {failed[0].reason}")
     description = detector.description
@@ -64,6 +76,13 @@ def predict_files(
         images=tuple(images),
         failed=tuple(failed),
     )
+
+
+def _refusal(radiograph: Radiograph, policy: Policy, *, classify_views: bool) -> str | None:
+    said = (radiograph.eligibility or eligibility(ImageHeader())).under(policy)
+    if classify_views:
+        said = judged_by_pixels(said, radiograph.pixels, policy)
+    return None if said.eligible else f"is not scored: {said.kind} ({said.reason})"
 
 
 def _predict(

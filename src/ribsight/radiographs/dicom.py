@@ -4,7 +4,8 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 import numpy as np
 import pydicom
@@ -12,15 +13,21 @@ import pydicom.config
 from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from ribsight.radiographs.attributes import UnusableDicomError, numbers, text
+from ribsight.radiographs.attributes import UnusableDicomError, numbers, text, words
 from ribsight.radiographs.decoding import decode
 from ribsight.radiographs.dicom_header import read_header
+from ribsight.radiographs.eligibility import eligibility
+from ribsight.radiographs.field import collimated_field
+from ribsight.radiographs.image_header import read_image_header
+from ribsight.radiographs.orientation import orientation_of_patient
 from ribsight.radiographs.presentation import present
 from ribsight.radiographs.radiograph import (
     Identifiers,
+    Orientation,
     Provenance,
     Radiograph,
     SpacingSource,
@@ -48,7 +55,7 @@ def starts_as_dicom(path: Path) -> bool:
         return False
 
 
-def read_dicom(path: Path, content: bytes) -> Radiograph:
+def read_dicom(name: PurePath | str, content: bytes) -> Radiograph:
     """Read a CR, DX or secondary capture image of one frame.
 
     The order is: gate, decode, modality table or rescale, the first table or window that leaves
@@ -57,7 +64,7 @@ def read_dicom(path: Path, content: bytes) -> Radiograph:
     what is believed where headers contradict themselves.
 
     Args:
-        path: named in errors; the file meta information is read from it.
+        name: what errors call the file.
         content: the whole file.
 
     Raises:
@@ -65,12 +72,13 @@ def read_dicom(path: Path, content: bytes) -> Radiograph:
     """
     try:
         with _silent_pydicom():
-            return _read(path, content)
+            return _read(content)
     except UnusableDicomError as error:
-        raise UnreadableImageError(f"{path} {error}") from error
+        raise UnreadableImageError(name, str(error)) from error
     except Exception as error:  # pydicom and decoders raise nearly anything on damaged bytes
+        kind = type(error).__name__
         raise UnreadableImageError(
-            f"{path} is a damaged DICOM file ({type(error).__name__}): get the file again"
+            name, f"is a damaged DICOM file ({kind}): get the file again"
         ) from error
 
 
@@ -87,8 +95,8 @@ def _silent_pydicom() -> Iterator[None]:
             pydicom.config.logger.disabled = was_disabled
 
 
-def _read(path: Path, content: bytes) -> Radiograph:
-    syntax = UID(read_file_meta_info(path).get("TransferSyntaxUID", ""))
+def _read(content: bytes) -> Radiograph:
+    syntax = _transfer_syntax(content)
     # Inflating a small file may take all memory there is, even for its header alone.
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         raise UnusableDicomError("is a deflated DICOM file, which is not read: inflate it first")
@@ -97,32 +105,72 @@ def _read(path: Path, content: bytes) -> Radiograph:
     dataset = pydicom.dcmread(io.BytesIO(content))
     header = read_header(dataset, syntax)
     notes: list[str] = []
-    stored = decode(dataset, header)
+    stored = decode(dataset, header, notes)
     if header.samples == 3:
         stored = _luminance(stored, notes)
     rendering, modality = read_rendering(dataset, header, notes)
+    rendering = replace(rendering, field=rendering.field or collimated_field(stored))
     pixels, window = present(stored, rendering, notes)
     spacing, spacing_source = _spacing(dataset, notes)
     view, view_source = read_view(dataset, notes)
+    orientation = orientation_of_patient(words(dataset, "PatientOrientation"))
     provenance = Provenance(
         sop_class=header.sop_class.name,
         transfer_syntax=syntax.name,
         photometric=header.photometric,
         modality=modality,
         window=window,
-        inverted=rendering.inverted,
+        inverted=rendering.is_negative,
+        presentation="none" if rendering.presentation is None else "lookup table",
+        orientation_source=None if orientation is None else "PatientOrientation",
+        field_of_view=_field_of_view(dataset),
         view_source=view_source,
         spacing_source=spacing_source,
     )
-    return Radiograph(pixels, 16, tuple(notes), spacing, view, provenance, _identifiers(dataset))
+    return Radiograph(
+        pixels=pixels,
+        bits=16,
+        warnings=tuple(notes),
+        pixel_spacing=spacing,
+        view=view,
+        provenance=provenance,
+        identifiers=_identifiers(dataset),
+        orientation=orientation or Orientation(),
+        field=rendering.field,
+        eligibility=eligibility(read_image_header(dataset)),
+    )
+
+
+def _transfer_syntax(content: bytes) -> UID:
+    """Return what the file meta information says, reading nothing after it."""
+    stream = io.BytesIO(content)
+    stream.seek(_PREAMBLE + len(_MARK))
+    meta = read_dataset(stream, False, True, stop_when=_is_after_meta)
+    return UID(meta.get("TransferSyntaxUID", ""))
+
+
+def _is_after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag.group != 2
 
 
 def _luminance(colour: NDArray[np.integer], notes: list[str]) -> NDArray[np.integer]:
     """Return the ITU-R 601 luminance of (H, W, 3) 8-bit RGB, as Pillow computes it."""
     if (colour != colour[..., :1]).any():
         notes.append("colour became luminance")
-    weighted = colour.astype(np.uint32) @ np.array([19595, 38470, 7471], dtype=np.uint32)
-    return (weighted + 0x8000) >> 16
+    weights = np.array([19595, 38470, 7471], dtype=np.uint32)
+    luminance = np.empty(colour.shape[:2], np.uint8)
+    for row, samples in enumerate(colour):
+        luminance[row] = (samples @ weights + 0x8000) >> 16
+    return luminance
+
+
+def _field_of_view(dataset: Dataset) -> str:
+    """Return what the device did to its detector's picture; the stored one is after that."""
+    rotation = numbers(dataset, "FieldOfViewRotation", [])
+    done = [f"turned {one:g}" for one in rotation[:1] if one]
+    if words(dataset, "FieldOfViewHorizontalFlip")[:1] == ("YES",):
+        done.append("flipped")
+    return ", ".join(done) or "none"
 
 
 def _spacing(

@@ -33,6 +33,7 @@ class Header:
         bits_stored: 1 to 16.
         is_signed: whether stored values may be negative.
         photometric: `MONOCHROME1`, `MONOCHROME2`, or a colour space.
+        low_bit: of a sample, the lowest that is stored; 0 but in old files.
     """
 
     sop_class: UID
@@ -43,6 +44,7 @@ class Header:
     bits_stored: int
     is_signed: bool
     photometric: str
+    low_bit: int = 0
 
     @property
     def is_for_processing(self) -> bool:
@@ -73,24 +75,27 @@ def read_header(dataset: Dataset, transfer_syntax: UID) -> Header:
     photometric = next(iter(words(dataset, "PhotometricInterpretation")), "")
     if (samples, photometric) not in {*((1, one) for one in _GREY), *((3, one) for one in _COLOUR)}:
         raise UnusableDicomError("has a PhotometricInterpretation that is not read")
+    bits_stored, low_bit = _bits(dataset, samples)
     return Header(
         sop_class=sop_class,
         transfer_syntax=transfer_syntax,
         rows=rows,
         columns=columns,
         samples=samples,
-        bits_stored=_bits_stored(dataset, samples),
+        bits_stored=bits_stored,
         is_signed=whole_number(dataset, "PixelRepresentation", default=0) == 1,
         photometric=photometric,
+        low_bit=low_bit,
     )
 
 
-def _bits_stored(dataset: Dataset, samples: int) -> int:
+def _bits(dataset: Dataset, samples: int) -> tuple[int, int]:
+    """Return how many bits of a sample are stored, and the lowest of them."""
     allocated = whole_number(dataset, "BitsAllocated")
     stored = whole_number(dataset, "BitsStored", default=allocated)
     high = whole_number(dataset, "HighBit", default=stored - 1)
     if allocated not in (8, 16) or not 1 <= stored <= allocated or (samples == 3 and stored != 8):
         raise UnusableDicomError(f"has samples of {stored} bits in {allocated}, which are not read")
-    if high != stored - 1:
+    if not stored - 1 <= high < allocated or (samples == 3 and high != 7):
         raise UnusableDicomError(f"has HighBit {high} with {stored} BitsStored, which is not read")
-    return stored
+    return stored, high - stored + 1

@@ -1,11 +1,12 @@
 """PNG, JPEG and TIFF files -> their stored pixels, with what was noticed on the way."""
 
 import io
-from pathlib import Path
+from pathlib import PurePath
 
 import numpy as np
 from PIL import ExifTags, Image
 
+from ribsight.radiographs.orientation import orientation_of_exif
 from ribsight.radiographs.radiograph import (
     MAX_PIXELS,
     Pixels,
@@ -18,6 +19,7 @@ TRUNCATED = "truncated file"
 TRUNCATED_ALL_ROWS = f"{TRUNCATED}: all rows decoded"
 FILLED = "filled rows"
 
+_SAID = 100
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _GREY_16 = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _JPEG_SCAN = b"\xff\xda"
@@ -27,7 +29,7 @@ _JPEG_FILL = 128
 _JPEG_BLOCK = 8
 
 
-def read_image_file(path: Path, content: bytes) -> Radiograph:
+def read_image_file(name: PurePath | str, content: bytes) -> Radiograph:
     """Decode the content of a PNG, JPEG or TIFF image of 8 or 16 bits.
 
     Colour becomes luminance (ITU-R 601), transparency is ignored, and an EXIF orientation is not
@@ -39,18 +41,25 @@ def read_image_file(path: Path, content: bytes) -> Radiograph:
     """
     truncated = is_truncated_jpeg(content)
     # With an end marker libjpeg decodes what is there; Pillow's own switch for this is a global.
-    image = _open(path, content + _JPEG_END if truncated else content)
+    image = _open(name, content + _JPEG_END if truncated else content)
     try:
-        warnings = _orientation_warnings(image)
+        exif = image.getexif().get(ExifTags.Base.Orientation, 1)
+        warnings = _orientation_warnings(exif)
         image.load()
         pixels, colour_warnings = _grey(image)
     except Exception as error:  # decoders raise nearly anything on damaged bytes
-        raise UnreadableImageError(f"cannot decode {path}: {error}") from error
+        said = str(error) if str(error).isprintable() else type(error).__name__
+        raise UnreadableImageError(name, f"cannot be decoded: {said[:_SAID]}") from error
     warnings += colour_warnings
     if image.format == "JPEG":
         progressive = bool(image.info.get("progressive"))
-        warnings += _jpeg_warnings(path, pixels, truncated=truncated, progressive=progressive)
-    return Radiograph(pixels, bits=8 * pixels.dtype.itemsize, warnings=warnings)
+        warnings += _jpeg_warnings(name, pixels, truncated=truncated, progressive=progressive)
+    return Radiograph(
+        pixels,
+        bits=8 * pixels.dtype.itemsize,
+        warnings=warnings,
+        orientation=orientation_of_exif(exif),
+    )
 
 
 def filled_rows(pixels: Pixels, columns: int) -> int:
@@ -67,25 +76,24 @@ def is_truncated_jpeg(content: bytes) -> bool:
     )
 
 
-def _open(path: Path, content: bytes) -> Image.Image:
+def _open(name: PurePath | str, content: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(
-            f"{path} claims to have more than {MAX_PIXELS // 1_000_000} megapixels"
+            name, f"claims to have more than {MAX_PIXELS // 1_000_000} megapixels"
         ) from error
     except Exception as error:  # decoders raise nearly anything on damaged bytes
         raise UnreadableImageError(
-            f"{path} is not a readable PNG, JPEG, TIFF or DICOM image"
+            name, "is not a readable PNG, JPEG, TIFF or DICOM image"
         ) from error
     reason = why_impossible(*image.size)
     if reason:
-        raise UnreadableImageError(f"{path} {reason}")
+        raise UnreadableImageError(name, reason)
     return image
 
 
-def _orientation_warnings(image: Image.Image) -> tuple[str, ...]:
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+def _orientation_warnings(orientation: int) -> tuple[str, ...]:
     if orientation == 1:
         return ()
     return (f"EXIF orientation {orientation} is not applied: pixels are used as stored",)
@@ -114,7 +122,7 @@ def _grey(image: Image.Image) -> tuple[Pixels, tuple[str, ...]]:
 
 
 def _jpeg_warnings(
-    path: Path, pixels: Pixels, *, truncated: bool, progressive: bool
+    name: PurePath | str, pixels: Pixels, *, truncated: bool, progressive: bool
 ) -> tuple[str, ...]:
     rows = len(pixels)
     if not truncated:
@@ -130,7 +138,7 @@ def _jpeg_warnings(
         return (f"{TRUNCATED}: detail is missing (progressive JPEG)",)
     missing = filled_rows(pixels, _JPEG_BLOCK // 2)
     if missing == rows:
-        raise UnreadableImageError(f"{path} is truncated before its first row: get the file again")
+        raise UnreadableImageError(name, "is truncated before its first row: get the file again")
     if missing == 0:
         return (TRUNCATED_ALL_ROWS,)
     return (f"{TRUNCATED}: last {missing} of {rows} rows are missing",)

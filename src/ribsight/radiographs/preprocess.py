@@ -1,40 +1,59 @@
 """Stored pixels -> the square the network sees, with the exact way back."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.errors import RibsightError
-from ribsight.radiographs.radiograph import Pixels, Radiograph
+from ribsight.radiographs.field import Field, collimated_field
+from ribsight.radiographs.orientation import turned
+from ribsight.radiographs.radiograph import MIN_SIDE, Orientation, Pixels, Radiograph
 
 _WINDOW_PERCENT = (0.1, 99.9)
 _BORDER_SHARE = 0.05
+_CROP_MARGIN = 0.01
 _FAINT = 0.015
+_WORDS = {"orientation": ("as_stored", "from_header"), "crop": ("none", "collimation")}
 
 
 @dataclass(frozen=True)
 class Affine:
-    """network = scale * stored + offset.
+    """network = scale * stored + offset, after x and y of stored are exchanged if `transposed`.
 
     Coordinates are x, y in pixels with their origin at the top-left corner of the top-left pixel,
-    so the centre of that pixel is (0.5, 0.5) on both sides.
+    so the centre of that pixel is (0.5, 0.5) on both sides. A negative scale mirrors.
     """
 
     scale_x: float
     scale_y: float
     offset_x: float
     offset_y: float
+    transposed: bool = False
 
     def to_network(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map (P, 2) x, y in stored pixels to network pixels."""
+        points = points[..., ::-1] if self.transposed else points
         return points * (self.scale_x, self.scale_y) + (self.offset_x, self.offset_y)
 
     def to_stored(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map (P, 2) x, y in network pixels to stored pixels."""
-        return (points - (self.offset_x, self.offset_y)) / (self.scale_x, self.scale_y)
+        points = (points - (self.offset_x, self.offset_y)) / (self.scale_x, self.scale_y)
+        return points[..., ::-1] if self.transposed else points
+
+    def boxes_to_network(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map (B, 4) x0, y0, x1, y1 with x0 <= x1 and y0 <= y1, and keep them so."""
+        return _boxes(self.to_network(boxes.reshape(-1, 2, 2)))
+
+    def boxes_to_stored(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map (B, 4) boxes the other way."""
+        return _boxes(self.to_stored(boxes.reshape(-1, 2, 2)))
+
+
+def _boxes(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sort(corners, axis=1).reshape(-1, 4)
 
 
 @dataclass(frozen=True)
@@ -46,9 +65,12 @@ class Preprocessing:
         bits: 8 or 16, of the samples the network sees.
         local_contrast: reach, in network pixels, within which brightness and contrast are made
             equal; 0 leaves intensities as they are.
+        orientation: `as_stored`, or `from_header` to turn and mirror what the file says is not
+            upright with the patient's left on the right. A file's word may be wrong.
+        crop: `none`, or `collimation` to cut off the border that a collimator left.
 
     Raises:
-        RibsightError: a size below 32, other bits, or a negative reach.
+        RibsightError: a size below 32, other bits, a negative reach, or another word.
     """
 
     VERSION: ClassVar[int] = 1
@@ -57,6 +79,8 @@ class Preprocessing:
     size: int
     bits: int = 8
     local_contrast: int = 0
+    orientation: Literal["as_stored", "from_header"] = "as_stored"
+    crop: Literal["none", "collimation"] = "none"
 
     def __post_init__(self) -> None:
         if self.size < 32:
@@ -67,12 +91,17 @@ class Preprocessing:
             raise RibsightError(
                 f"a reach of {self.local_contrast} pixels makes no sense: 0 or more"
             )
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise RibsightError(f"{name} is {' or '.join(words)}, not {getattr(self, name)!r}")
 
     @property
     def key(self) -> str:
         """A name for everything that decides the network pixels of a file: `v1-320-8`."""
         name = f"v{self.VERSION}-{self.size}-{self.bits}"
-        return f"{name}-c{self.local_contrast}" if self.local_contrast else name
+        name += f"-c{self.local_contrast}" if self.local_contrast else ""
+        name += "-upright" if self.orientation == "from_header" else ""
+        return name + ("-cropped" if self.crop == "collimation" else "")
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
@@ -81,7 +110,9 @@ class Preprocessing:
 
 
 def preprocess(radiograph: Radiograph, preprocessing: Preprocessing) -> tuple[Pixels, Affine]:
-    """Scale intensities, resize so that the longer side fits, centre, and pad with zeros.
+    """Cut and turn if asked to, scale intensities, resize so that the longer side fits, and centre.
+
+    The rest of the square is zero.
 
     8-bit samples keep their values (times 257 for 16 bits). Of 16-bit samples the range between
     the 0.1 and 99.9 percentiles inside a border of 5 % becomes the full range of the output.
@@ -91,18 +122,54 @@ def preprocess(radiograph: Radiograph, preprocessing: Preprocessing) -> tuple[Pi
         (size, size) samples of `preprocessing.dtype`, and the affine from stored pixels to them.
     """
     size = preprocessing.size
-    height, width = radiograph.pixels.shape
+    orientation = Orientation()
+    if preprocessing.orientation == "from_header":
+        orientation = radiograph.orientation
+    rows, columns = radiograph.pixels.shape
+    field = (0, rows, 0, columns)
+    if preprocessing.crop == "collimation":
+        field = _open_field(radiograph)
+    first_row, end_row, first_column, end_column = field
+    part = turned(radiograph.pixels[first_row:end_row, first_column:end_column], orientation)
+    height, width = part.shape
     factor = size / max(width, height)
     out_w, out_h = max(round(width * factor), 1), max(round(height * factor), 1)
     offset_x, offset_y = (size - out_w) // 2, (size - out_h) // 2
     top = float(np.iinfo(preprocessing.dtype).max)
-    samples = _resize(_intensities(radiograph, top), out_w, out_h)
+    samples = _resize(_intensities(part, radiograph.bits, top), out_w, out_h)
     if preprocessing.local_contrast:
         samples = top * equalised(samples / top, preprocessing.local_contrast)
     network = np.zeros((size, size), dtype=preprocessing.dtype)
     inside = (slice(offset_y, offset_y + out_h), slice(offset_x, offset_x + out_w))
     network[inside] = np.rint(samples).clip(0, top)
-    return network, Affine(out_w / width, out_h / height, float(offset_x), float(offset_y))
+    first_x, first_y = first_column, first_row
+    if orientation.transposed:
+        first_x, first_y = first_y, first_x
+    scale_x, shift_x = _along(out_w, width, offset_x, first_x, mirrored=orientation.mirrored_x)
+    scale_y, shift_y = _along(out_h, height, offset_y, first_y, mirrored=orientation.mirrored_y)
+    return network, Affine(scale_x, scale_y, shift_x, shift_y, orientation.transposed)
+
+
+def _along(
+    out: int, length: int, offset: int, first: int, *, mirrored: bool
+) -> tuple[float, float]:
+    """Return scale and offset along one axis, from stored pixels of which `first` is kept."""
+    scale = out / length
+    if mirrored:
+        return -scale, offset + scale * (length + first)
+    return scale, offset - scale * first
+
+
+def _open_field(radiograph: Radiograph) -> Field:
+    """Return the collimated field with a small margin; the whole where it would be tiny."""
+    height, width = radiograph.pixels.shape
+    top, bottom, left, right = radiograph.field or collimated_field(radiograph.pixels)
+    y, x = int(height * _CROP_MARGIN), int(width * _CROP_MARGIN)
+    top, bottom = max(top - y, 0), min(bottom + y, height)
+    left, right = max(left - x, 0), min(right + x, width)
+    if min(bottom - top, right - left) < MIN_SIDE:
+        return 0, height, 0, width
+    return top, bottom, left, right
 
 
 def equalised(samples: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
@@ -123,11 +190,11 @@ def equalised(samples: NDArray[np.float32], reach: float) -> NDArray[np.float32]
     return result.clip(0, 1)
 
 
-def _intensities(radiograph: Radiograph, top: float) -> NDArray[np.float32]:
-    pixels = radiograph.pixels.astype(np.float32)
-    if radiograph.bits == 8:
+def _intensities(stored: Pixels, bits: int, top: float) -> NDArray[np.float32]:
+    pixels = np.ascontiguousarray(stored, dtype=np.float32)
+    if bits == 8:
         return pixels * np.float32(top / 255)
-    low, high = _window(radiograph.pixels)
+    low, high = _window(stored)
     if high <= low:
         return np.zeros_like(pixels)
     scaled = (pixels - np.float32(low)) * np.float32(top / (high - low))
@@ -152,4 +219,8 @@ def _resize(samples: NDArray[np.float32], width: int, height: int) -> NDArray[np
 
 def eight_bit(radiograph: Radiograph) -> NDArray[np.uint8]:
     """Return the stored image as (H, W) 8-bit samples, for looking at."""
-    return np.rint(_intensities(radiograph, 255.0)).clip(0, 255).astype(np.uint8)
+    return (
+        np.rint(_intensities(radiograph.pixels, radiograph.bits, 255.0))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )

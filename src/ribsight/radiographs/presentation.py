@@ -5,12 +5,14 @@ there can be (at most 65,536) and looked up for the pixels: PS3.3 C.11 and PS3.4
 modality, values of interest, polarity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ribsight.radiographs.field import Field, collimated_field
 
 Values: TypeAlias = NDArray[np.float64]
 """(L,) one number for each stored value there can be, ascending."""
@@ -18,10 +20,8 @@ Values: TypeAlias = NDArray[np.float64]
 _PERCENTILES = (0.005, 0.995)
 _NOTHING_SEEN = 1 / 255
 _WHITE = 65535
-# A collimated border varies far less along its rows and columns than the patient does.
-_BORDER_SPREAD = 0.05
 _MARGIN_SHARE = 0.05
-_SAMPLED_SIDE = 256
+_BLOCK_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,11 @@ class LookupTable:
     first: int
     entries: NDArray[np.uint16]
     top: int
+
+    @property
+    def is_falling(self) -> bool:
+        """Whether its last entry is smaller than its first."""
+        return bool(self.entries[-1] < self.entries[0])
 
     def look_up(self, values: Values) -> Values:
         """Map values to entries."""
@@ -92,6 +97,7 @@ class Rendering:
         logarithm: take the logarithm after that: intensities become thicknesses.
         choices: tables and windows, the preferred one first.
         full_range: without a choice, show all values there can be: they are made for looking at.
+        presentation: what the window leaves, from 0 to 1, to what is seen; None if that is it.
         inverted: exchange light and dark at the end.
         padding: first and last stored value that stand for no patient, shown black.
         field: top, bottom, left, right of the collimated field in pixels, if the header knows.
@@ -103,9 +109,15 @@ class Rendering:
     logarithm: bool = False
     choices: Sequence[LookupTable | Window] = ()
     full_range: bool = False
+    presentation: LookupTable | None = None
     inverted: bool = False
     padding: tuple[int, int] | None = None
-    field: tuple[int, int, int, int] | None = None
+    field: Field | None = None
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether a larger value in the window ends up darker."""
+        return self.inverted != (self.presentation is not None and self.presentation.is_falling)
 
 
 def present(
@@ -128,15 +140,20 @@ def present(
     counts = _counts(stored, levels, rendering)
     values = _modality(levels.astype(np.float64), rendering)
     shown, window = _choose(values, counts, rendering, notes)
+    if rendering.presentation is not None:
+        table = rendering.presentation
+        shown = table.look_up(shown * (len(table.entries) - 1)) / table.top
     if rendering.inverted:
         shown = 1 - shown
     if rendering.padding:
         first, last = rendering.padding
         shown[(levels >= first) & (levels <= last)] = 0
     # Rounded twice, so that a film and its negative come out the same down to the last bit.
-    table = np.rint(np.round(shown, 10) * _WHITE).astype(np.uint16)
-    index = stored.astype(np.int32) - lowest
-    return table[index.clip(0, len(table) - 1)], window
+    samples = np.rint(np.round(shown, 10) * _WHITE).astype(np.uint16)
+    pixels = np.empty(stored.shape, np.uint16)
+    for rows in _blocks(len(stored)):
+        pixels[rows] = samples[_index(stored[rows], levels)]
+    return pixels, window
 
 
 def _modality(levels: Values, rendering: Rendering) -> Values:
@@ -198,35 +215,26 @@ def _counts(
     rendering: Rendering,
 ) -> NDArray[np.int64]:
     """Count each stored value's pixels inside the collimated field."""
-    top, bottom, left, right = rendering.field or _field(stored)
+    top, bottom, left, right = rendering.field or collimated_field(stored)
     margin_y = int((bottom - top) * _MARGIN_SHARE)
     margin_x = int((right - left) * _MARGIN_SHARE)
     inside = stored[top + margin_y : bottom - margin_y, left + margin_x : right - margin_x]
-    index = (inside.astype(np.int32) - levels[0]).clip(0, len(levels) - 1)
-    counts = np.bincount(index.ravel(), minlength=len(levels))
+    counts = np.zeros(len(levels), np.int64)
+    for rows in _blocks(len(inside)):
+        counts += np.bincount(_index(inside[rows], levels).ravel(), minlength=len(levels))
     if rendering.padding:
         first, last = rendering.padding
         counts[(levels >= first) & (levels <= last)] = 0
     return counts
 
 
-def _field(
-    stored: NDArray[np.integer],
-) -> tuple[int, int, int, int]:
-    """Return top, bottom, left, right of what a collimator leaves; the whole without a border."""
-    height, width = stored.shape
-    step = max(1, max(height, width) // _SAMPLED_SIDE)
-    seen = stored[::step, ::step].astype(np.float64)
-    top, bottom = _varied(seen, axis=1)
-    left, right = _varied(seen, axis=0)
-    return top * step, min(bottom * step, height), left * step, min(right * step, width)
+def _blocks(rows: int) -> Iterator[slice]:
+    """Yield slices of rows: indices take four times the memory of the samples they stand for."""
+    for start in range(0, rows, _BLOCK_ROWS):
+        yield slice(start, start + _BLOCK_ROWS)
 
 
-def _varied(seen: NDArray[np.float64], axis: int) -> tuple[int, int]:
-    """Return the first and one past the last line along which values vary as in the middle."""
-    # Letters burnt into a border touch less than a tenth of a line.
-    spread = np.diff(np.percentile(seen, (10, 90), axis=axis), axis=0)[0]
-    lines = np.flatnonzero(spread > _BORDER_SPREAD * np.median(spread))
-    if not len(lines) or len(lines) < len(spread) // 4:
-        return 0, len(spread)
-    return int(lines[0]), int(lines[-1]) + 1
+def _index(stored: NDArray[np.integer], levels: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return where stored values stand in `levels`; those beyond an end take that."""
+    index: NDArray[np.intp] = stored.astype(np.intp) - levels[0]
+    return index.clip(0, len(levels) - 1)

@@ -1,5 +1,6 @@
 """One image file of any kind -> a radiograph, and the image files below a folder."""
 
+import stat
 from pathlib import Path, PurePath
 
 from ribsight.errors import RibsightError
@@ -9,6 +10,7 @@ from ribsight.radiographs.radiograph import Radiograph, UnreadableImageError
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom"})
 MAX_BYTES = 1_000_000_000
+_TOO_LARGE = f"has more than {MAX_BYTES // 1_000_000} MB"
 # The table of contents of a medium: DICOM, but no image.
 _DIRECTORY = "DICOMDIR"
 
@@ -16,21 +18,39 @@ _DIRECTORY = "DICOMDIR"
 def read_radiograph(path: Path) -> Radiograph:
     """Read a DICOM, PNG, JPEG or TIFF file, told apart by content, whatever its name.
 
-    See `read_image_file` and `read_dicom` for what becomes of the pixels of each kind.
+    Untrusted bytes reach native decoders in this process; `guarded.py` keeps them out of it.
 
     Raises:
         UnreadableImageError: no such file, no image, corrupt, not a radiograph, or of an
             impossible size.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UnreadableImageError(f"{path} has more than {MAX_BYTES // 1_000_000} MB")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImageError(path, "is not a file")
+        if status.st_size > MAX_BYTES:
+            raise UnreadableImageError(path, _TOO_LARGE)
         content = path.read_bytes()
     except OSError as error:
-        raise UnreadableImageError(f"cannot read {path}: {error.strerror}") from error
+        raise UnreadableImageError(path, f"cannot be read: {error.strerror}") from error
+    return read_content(content, path)
+
+
+def read_content(content: bytes, name: PurePath | str) -> Radiograph:
+    """Read the content of a file, as `read_radiograph` does.
+
+    Args:
+        content: the whole file.
+        name: what errors call it.
+
+    Raises:
+        UnreadableImageError: as `read_radiograph` says.
+    """
     if not content:
-        raise UnreadableImageError(f"{path} is empty: get the file again")
-    return read_dicom(path, content) if is_dicom(content) else read_image_file(path, content)
+        raise UnreadableImageError(name, "is empty: get the file again")
+    if len(content) > MAX_BYTES:
+        raise UnreadableImageError(name, _TOO_LARGE)
+    return read_dicom(name, content) if is_dicom(content) else read_image_file(name, content)
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """What a DICOM header says about showing its image: tables, windows, polarity, padding, field."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from ribsight.radiographs.attributes import items, numbers, text, words
 from ribsight.radiographs.dicom_header import Header
+from ribsight.radiographs.field import Field
 from ribsight.radiographs.presentation import LookupTable, Rendering, Rescale, Window
 
 # Relative logarithmic exposure: with slope 1 the windows of such files are about stored values.
@@ -31,8 +33,13 @@ def read_rendering(dataset: Dataset, header: Header, notes: list[str]) -> tuple[
     )
     below_zero = header.is_signed or modality is not None
     choices = _tables(dataset, header, below_zero, notes) + _windows(dataset, notes)
-    if "PresentationLUTSequence" in dataset:
-        notes.append("PresentationLUTSequence is not applied")
+    inverted = _inverted(dataset, header, notes)
+    table = _presentation_table(dataset, header, notes)
+    if table is not None and inverted:
+        if table.is_falling:
+            inverted = False  # the table does it
+        else:
+            notes.append("PresentationLUTSequence contradicts a negative: inverted after it")
     return Rendering(
         bits_stored=header.bits_stored,
         is_signed=header.is_signed,
@@ -41,7 +48,8 @@ def read_rendering(dataset: Dataset, header: Header, notes: list[str]) -> tuple[
         # Windows of intensities mean nothing for their logarithm.
         choices=() if logarithm else choices,
         full_range=header.bits_stored <= 8 and modality is None and not header.is_for_processing,
-        inverted=_inverted(dataset, header, notes),
+        presentation=table,
+        inverted=inverted,
         padding=_padding(dataset, notes),
         field=_field(dataset, header),
     ), name
@@ -155,6 +163,18 @@ def _inverted(dataset: Dataset, header: Header, notes: list[str]) -> bool:
     return negative or shape == "INVERSE"
 
 
+def _presentation_table(dataset: Dataset, header: Header, notes: list[str]) -> LookupTable | None:
+    """Return the table behind the window, PS3.3 C.11.6; a detector's own values have none."""
+    sequence = items(dataset, "PresentationLUTSequence")
+    if not sequence or header.is_for_processing:
+        return None
+    table = _table(sequence[0], header, below_zero=False)
+    if table is None:
+        notes.append("PresentationLUTSequence is damaged and treated as absent")
+        return None
+    return replace(table, first=0)
+
+
 def _padding(dataset: Dataset, notes: list[str]) -> tuple[int, int] | None:
     value = numbers(dataset, "PixelPaddingValue", notes)
     if len(value) != 1:
@@ -164,7 +184,7 @@ def _padding(dataset: Dataset, notes: list[str]) -> tuple[int, int] | None:
     return math.floor(first), math.floor(last)
 
 
-def _field(dataset: Dataset, header: Header) -> tuple[int, int, int, int] | None:
+def _field(dataset: Dataset, header: Header) -> Field | None:
     """Return top, bottom, left, right of the rectangle that was exposed or is to be shown.
 
     Edges are believed if they lie in the image: some devices give them in other units.

@@ -1,6 +1,7 @@
 """One drawn region in stored pixels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ Polygon = NDArray[np.float64]
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in stored pixels, same origin; x0 < x1 and y0 < y1."""
+
+Attribute = str | int | float | bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,9 @@ class Region:
         is_box: whether a box was drawn rather than an outline.
         reader: who drew it; empty if not known.
         source: file and row it came from, for messages.
+        stated_box: the box a file gives beside an outline, if it is not the box around that.
+        score: of a detector or of several readers' agreement, in [0, 1]; None if a person drew it.
+        attributes: what else is said of it, like acuity, side and rib.
     """
 
     radiograph: str
@@ -31,6 +37,9 @@ class Region:
     is_box: bool = False
     reader: str = ""
     source: str = ""
+    stated_box: Box | None = None
+    score: float | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
     @property
     def box(self) -> Box:
@@ -39,6 +48,11 @@ class Region:
         x0, y0 = vertices.min(axis=0)
         x1, y1 = vertices.max(axis=0)
         return float(x0), float(y0), float(x1), float(y1)
+
+    @property
+    def box_to_write(self) -> Box:
+        """The box for a format of boxes: the stated one if there is one."""
+        return self.stated_box or self.box
 
 
 def box_polygon(x0: float, y0: float, x1: float, y1: float) -> Polygon:

@@ -1,0 +1,153 @@
+"""How fast `ribsight ingest` indexes, beside decoding the same files, which no reader can avoid.
+
+    python benchmarks/archive.py WORK [--files 65845] [--side 64] [--processes 2] [--hash content]
+    python benchmarks/archive.py WORK --files 200 --side 2048
+    python benchmarks/archive.py WORK --rows 1000000
+
+WORK is an empty folder with room for the files. They are radiographs of `ribsight simulate` with
+their own headers, identifiers and noise. Decoding is timed on a sample, one process, in the same
+run, times the number of processes: what it would take if it were the only work.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pydicom
+
+from ribsight.archive.merge import merge
+from ribsight.archive.sighting import sightings
+from ribsight.radiographs import read_radiograph
+
+SAMPLE = 300
+FOLDER = 500
+PLACE = 30
+MB = 1e6
+
+
+def make_files(work: Path, count: int, side: int) -> Path:
+    """Write `count` radiographs of `side` x `side` pixels, `FOLDER` of them in a folder."""
+    registry = work / "registry"
+    simulate = ["simulate", str(registry), "--patients", "20", "--seed", "5", "--size", "256"]
+    subprocess.run([sys.executable, "-m", "ribsight.cli.main", *simulate], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    templates = [template(path, side) for path in sorted((registry / "images").glob("*.dcm"))]
+    files = work / "files"
+    for number in range(count):
+        content = templates[number % len(templates)].replace(
+            b"7" * PLACE, b"%0*d" % (PLACE, number)
+        )
+        path = files / f"{number // FOLDER:05d}" / f"IM{number:07d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return files
+
+
+def template(path: Path, side: int) -> bytes:
+    dataset = pydicom.dcmread(path)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "2.25." + "7" * PLACE
+    pixels = np.random.default_rng(0).integers(0, 1 << dataset.BitsStored, (side, side))
+    dataset.Rows = dataset.Columns = side
+    dataset.PixelData = pixels.astype(np.uint16).tobytes()
+    content = BytesIO()
+    dataset.save_as(content)
+    return content.getvalue()
+
+
+def measure(work: Path, files: Path, count: int, processes: int, hashed: str) -> None:
+    size = sum(path.stat().st_size for path in files.rglob("IM*"))
+    paths = sorted(files.rglob("IM*"))[:: max(1, count // SAMPLE)][:SAMPLE]
+    begun = time.perf_counter()
+    decoded = sum(len(read_radiograph(path).pixels) > 0 for path in paths)
+    decode = (time.perf_counter() - begun) / decoded * count / processes
+    first = ingest(files, work / "archive", processes, hashed)
+    again = ingest(files, work / "archive", processes, hashed)
+    images = json.loads((work / "archive" / "archive.json").read_bytes())["images"]
+    print(
+        f"{count} files, {size / MB:.0f} MB, {processes} processes, --hash {hashed}: {images} images"
+    )
+    for name, (seconds, memory) in (("ingest", first), ("again, nothing new", again)):
+        print(
+            f"  {name:<20} {seconds:8.1f} s  {count / seconds:8.0f} files/s  "
+            f"{size / MB / seconds:7.0f} MB/s  {memory / MB:5.0f} MB"
+        )
+    print(
+        f"  {'decoding alone':<20} {decode:8.1f} s  {count / decode:8.0f} files/s  (from {decoded})"
+    )
+    print(f"  indexing takes {first[0] / decode:.2f} of the time of decoding")
+
+
+def ingest(files: Path, archive: Path, processes: int, hashed: str) -> tuple[float, float]:
+    """Return seconds of wall time, and bytes of the main process at its largest."""
+    command = [sys.executable, "-m", "ribsight.cli.main", "ingest", str(files), "--out",
+               str(archive), "--processes", str(processes), "--hash", hashed]  # fmt: skip
+    begun = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = status
+    if status:
+        raise SystemExit(f"ingest ended with {status}")
+    return time.perf_counter() - begun, usage.ru_maxrss * 1024
+
+
+def measure_rows(count: int) -> None:
+    """Time the merge alone, of `count` rows, a hundredth of them duplicates."""
+    import resource
+
+    row = {
+        "size": 8_000_000, "mtime_ns": 1, "position": -1, "member": "", "offset": 0, "reason": "",
+        "sentence": "", "format": "dicom", "bytes": 8_000_000, "modality": "CR", "rows": 2000,
+        "columns": 2000, "manufacturer": "Maker", "view": "pa", "eligible": True, "kind": "chest",
+        "ineligible_reason": "", "study_description": "XR CHEST PA AND LATERAL",
+    }  # fmt: skip
+    one = sightings([row]).drop("source", "image", "sha256", "head_sha256", "pixels", "patient")
+    number = pl.Series("number", range(count), dtype=pl.Int64)
+    text = pl.format("{}", pl.col("number") % (count - count // 100)).str.zfill(10)
+    seen = (
+        pl.DataFrame(number)
+        .select(
+            *(pl.lit(one[name][0], dtype=kind).alias(name) for name, kind in one.schema.items()),
+            source=pl.lit("/archive/2024/01/31/") + pl.col("number").cast(pl.String).str.zfill(10),
+            image=pl.lit("1.2.826.0.1.3680043.8.498.1234567890") + text,
+            patient=text.str.head(9),
+            **{name: pl.lit("0" * 54) + text for name in ("sha256", "head_sha256", "pixels")},
+        )
+        .select(sightings([]).columns)
+    )
+    begun = time.perf_counter()
+    images, quarantine = merge(seen)
+    seconds = time.perf_counter() - begun
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(
+        f"merging {count} rows: {len(images)} images, {len(quarantine)} quarantined in "
+        f"{seconds:.1f} s, {memory / MB:.0f} MB in all"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--files", type=int, default=65_845)
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--hash", choices=["content", "header"], default="content")
+    parser.add_argument("--rows", type=int)
+    options = parser.parse_args()
+    if options.rows:
+        measure_rows(options.rows)
+        return
+    files = options.work / "files"
+    if not files.is_dir():
+        make_files(options.work, options.files, options.side)
+    measure(options.work, files, options.files, options.processes, options.hash)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Radiographs and tables without what tells who they are about."""
