@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -30,6 +31,15 @@ SAMPLE = 300
 FOLDER = 500
 PLACE = 30
 MB = 1e6
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds of wall time and of all processors, and the bytes of the largest process."""
+
+    seconds: float
+    cpu: float
+    memory: float = 0.0
 
 
 def make_files(work: Path, count: int, side: int) -> Path:
@@ -64,28 +74,27 @@ def template(path: Path, side: int) -> bytes:
 def measure(work: Path, files: Path, count: int, processes: int, hashed: str) -> None:
     size = sum(path.stat().st_size for path in files.rglob("IM*"))
     paths = sorted(files.rglob("IM*"))[:: max(1, count // SAMPLE)][:SAMPLE]
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     decoded = sum(len(read_radiograph(path).pixels) > 0 for path in paths)
-    decode = (time.perf_counter() - begun) / decoded * count / processes
+    share = count / decoded
+    decode = Run((time.perf_counter() - begun) * share / processes,
+                 (time.process_time() - cpu) * share)  # fmt: skip
     first = ingest(files, work / "archive", processes, hashed)
     again = ingest(files, work / "archive", processes, hashed)
     images = json.loads((work / "archive" / "archive.json").read_bytes())["images"]
-    print(
-        f"{count} files, {size / MB:.0f} MB, {processes} processes, --hash {hashed}: {images} images"
-    )
-    for name, (seconds, memory) in (("ingest", first), ("again, nothing new", again)):
+    print(f"{count} files, {size / MB:.0f} MB, {processes} processes, --hash {hashed}")
+    print(f"  {images} images")
+    for name, run in (("ingest", first), ("again, nothing new", again), ("decoding alone", decode)):
+        memory = f"{run.memory / MB:5.0f} MB at most" if run.memory else f"from {decoded} files"
         print(
-            f"  {name:<20} {seconds:8.1f} s  {count / seconds:8.0f} files/s  "
-            f"{size / MB / seconds:7.0f} MB/s  {memory / MB:5.0f} MB"
+            f"  {name:<20} {run.seconds:7.1f} s  {count / run.seconds:7.0f} files/s  "
+            f"{run.cpu:7.1f} s of processors  {memory}"
         )
-    print(
-        f"  {'decoding alone':<20} {decode:8.1f} s  {count / decode:8.0f} files/s  (from {decoded})"
-    )
-    print(f"  indexing takes {first[0] / decode:.2f} of the time of decoding")
+    print(f"  ingest / decoding: {first.seconds / decode.seconds:.2f} of the time, "
+          f"{first.cpu / decode.cpu:.2f} of the processors' time")  # fmt: skip
 
 
-def ingest(files: Path, archive: Path, processes: int, hashed: str) -> tuple[float, float]:
-    """Return seconds of wall time, and bytes of the main process at its largest."""
+def ingest(files: Path, archive: Path, processes: int, hashed: str) -> Run:
     command = [sys.executable, "-m", "ribsight.cli.main", "ingest", str(files), "--out",
                str(archive), "--processes", str(processes), "--hash", hashed]  # fmt: skip
     begun = time.perf_counter()
@@ -94,7 +103,8 @@ def ingest(files: Path, archive: Path, processes: int, hashed: str) -> tuple[flo
     child.returncode = status
     if status:
         raise SystemExit(f"ingest ended with {status}")
-    return time.perf_counter() - begun, usage.ru_maxrss * 1024
+    seconds = time.perf_counter() - begun
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def measure_rows(count: int) -> None:

@@ -285,15 +285,21 @@ def kill(folder: Path, kills: int) -> None:
             return time.perf_counter() - start
 
         whole = run("undisturbed")
-        killed = sum(run("killed", choose_.uniform(0.3, 1) * whole / 2) < 0 for _ in range(kills))
-        left = len(list((work / "killed").rglob("*.part"))) if (work / "killed").is_dir() else 0
-        run("killed")
-        same = contents(work / "killed") == contents(work / "undisturbed")
+        expected = contents(work / "undisturbed")
+        killed, left = 0, 0
+        for number in range(kills):
+            out = f"killed{number // 3}"  # a few on top of each other, then from nothing again
+            killed += run(out, choose_.uniform(0.2, 0.95) * whole) < 0
+            left += len(list((work / out).rglob("*.part")))
+        same = 0
+        for number in range((kills + 2) // 3):
+            run(f"killed{number}")
+            same += contents(work / f"killed{number}") == expected
         print(
-            f"undisturbed: {whole:.1f} s; killed {killed} of {kills} times; "
-            f"{left} half-written files left"
+            f"undisturbed: {whole:.1f} s; killed {killed} of {kills} times, "
+            f"{left} times with a half-written file"
         )
-        print(f"then run again: {'the same bytes' if same else 'DIFFERENT'}")
+        print(f"then run again: {same} of {(kills + 2) // 3} folders have the same bytes")
 
 
 def make_cohort(folder: Path, work: Path) -> None:

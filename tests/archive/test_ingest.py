@@ -204,3 +204,10 @@ def test_a_folder_that_is_no_archive_is_left_alone(hospital: Path, ingest: Inges
         ingest(hospital / "day0", out="hospital")
     with pytest.raises(RibsightError, match="does not exist"):
         ingest(hospital / "nowhere")
+
+
+def test_an_archive_within_its_own_source_is_no_source(hospital: Path, ingest: Ingest) -> None:
+    for _ in range(2):
+        done = ingest(hospital, out="hospital/archive")
+        assert len(done.archive.images) == 14
+        assert reasons(done.archive) == {"README.txt": "not-an-image"}

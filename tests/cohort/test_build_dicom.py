@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom import uid
+from pydicom import dcmread, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from ribsight.cohort.build import build_cohort
@@ -15,7 +15,8 @@ from ribsight.cohort.cache import fill_cache
 from ribsight.cohort.left_out import LeftOut
 from ribsight.cohort.tables import HEADER_COLUMNS, Cohort, load_cohort, save_cohort, write_table
 from ribsight.errors import RibsightError
-from ribsight.radiographs import Preprocessing
+from ribsight.radiographs import Preprocessing, image_id
+from ribsight.radiographs.eligibility import KINDS, Policy
 from ribsight.records import ColumnMapping
 
 FINDINGS = {"fracture": "fractured"}
@@ -93,6 +94,18 @@ def test_lateral_views_can_be_kept(folder: Path) -> None:
     assert cohort.ids[-1] == "side"
     assert cohort.radiographs["view"][-1] == "lateral"
     assert left_out == []
+
+
+def test_another_part_of_the_body_is_left_out_unless_asked_for(folder: Path) -> None:
+    path = next((folder / "images").glob("1.*"))
+    dataset = dcmread(path)
+    dataset.BodyPartExamined = "HAND"
+    dataset.save_as(path)
+    cohort, left_out = build(folder)
+    assert image_id(path) not in cohort.ids
+    assert any(one.reason.startswith("other_body_part: BodyPart") for one in left_out)
+    cohort, _ = build(folder, views=Policy(KINDS))
+    assert image_id(path) in cohort.ids
 
 
 def test_only_laterals_make_no_cohort(folder: Path) -> None:

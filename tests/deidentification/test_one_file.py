@@ -153,6 +153,13 @@ def test_references_stay_consistent(make_film: MakeFilm, policy: Policy) -> None
     assert second.file_meta.MediaStorageSOPInstanceUID == second.SOPInstanceUID
 
 
+def test_what_says_that_samples_were_lost_stays(make_film: MakeFilm, policy: Policy) -> None:
+    said = {"LossyImageCompression": "01", "LossyImageCompressionRatio": "9.5",
+            "LossyImageCompressionMethod": "ISO_10918_1"}  # fmt: skip
+    new = read(deidentify(make_film(syntax=uid.JPEGExtended12Bit, **said), policy).content)
+    assert {keyword: str(new[keyword].value) for keyword in said} == said
+
+
 def test_the_method_is_stated(make_film: MakeFilm, policy: Policy) -> None:
     def codes(policy: Policy) -> list[str]:
         new = read(deidentify(make_film(), policy).content)

@@ -4,14 +4,14 @@ import io
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pydicom.config
 from pydicom import uid
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
@@ -199,7 +199,19 @@ def _read(content: bytes) -> tuple[Dataset, UID, io.BytesIO]:
         stop_when=_is_pixel_data,
         specific_tags=TAGS,
     )
-    return dataset, syntax, stream
+    return _values(dataset), syntax, stream
+
+
+def _values(dataset: Dataset) -> Dataset:
+    """Return a dataset's values by keyword, which is all that is asked of it, each read once.
+
+    A value that cannot be read is absent; a dataset would look it up and try again every time.
+    """
+    values: dict[str, Any] = {}
+    for tag in list(dataset.keys()):
+        with suppress(Exception):  # pydicom raises nearly anything on damaged values
+            values[keyword_for_tag(tag)] = dataset[tag].value
+    return cast(Dataset, values)
 
 
 def _is_after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:

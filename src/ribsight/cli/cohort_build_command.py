@@ -61,6 +61,12 @@ _COLUMN_OPTIONS = "--image-column, --patient-column, --finding, --keep and --cat
     show_default=True,
     help="What to do with a region on an image whose row says negative.",
 )
+@click.option(
+    "--views",
+    metavar="KIND,KIND",
+    help="Kinds of image that DICOM headers of a folder may say.  [default: chest from the front, "
+    "ribs, and what is not stated]",
+)
 @click.option("--keep-laterals", is_flag=True, help="Also images whose header says lateral.")
 @click.option(
     "--near-duplicates/--no-near-duplicates",
@@ -86,6 +92,7 @@ def build(
     studies: str,
     truncated: str,
     drawn_negative: str,
+    views: str | None,
     processes: int,
     *,
     keep_laterals: bool,
@@ -98,6 +105,7 @@ def build(
     from ribsight.cohort.columns import Columns, read_columns
     from ribsight.cohort.images import Truncated, is_archive
     from ribsight.cohort.longitudinal import Studies
+    from ribsight.radiographs.eligibility import policy_of
 
     folder = _images(images, archive)
     kept = [name.strip() for name in keep.split(",") if name.strip()]
@@ -137,6 +145,7 @@ def build(
         blocks=blocks,
         truncated=Truncated(truncated),
         drawn_negative=DrawnNegative(drawn_negative),
+        views=policy_of(views) if views else None,
         keep_laterals=keep_laterals,
         processes=processes,
     )

@@ -31,6 +31,7 @@ from ribsight.cohort.tables import HEADER_COLUMNS, RADIOGRAPHS, Cohort
 from ribsight.errors import RibsightError
 from ribsight.files import file_sha256
 from ribsight.findings import DiagnosisState
+from ribsight.radiographs.eligibility import Policy
 from ribsight.records import ColumnMapping, DiagnosisTable
 from ribsight.regions import Region
 
@@ -61,6 +62,7 @@ def build_cohort(
     blocks: int | None = None,
     truncated: Truncated = Truncated.REFUSE,
     drawn_negative: DrawnNegative = DrawnNegative.REFUSE,
+    views: Policy | None = None,
     keep_laterals: bool = False,
     processes: int = 1,
     progress: bool = True,
@@ -75,6 +77,7 @@ def build_cohort(
         blocks=blocks,
         truncated=truncated,
         drawn_negative=drawn_negative,
+        views=views,
         keep_laterals=keep_laterals,
         processes=processes,
         progress=progress,
@@ -94,6 +97,7 @@ def join_cohort(
     blocks: int | None = None,
     truncated: Truncated = Truncated.REFUSE,
     drawn_negative: DrawnNegative = DrawnNegative.REFUSE,
+    views: Policy | None = None,
     keep_laterals: bool = False,
     processes: int = 1,
     progress: bool = True,
@@ -117,6 +121,7 @@ def join_cohort(
         blocks: size of the blocks of ids that stay together.
         truncated: what to do with images that lack rows.
         drawn_negative: what to do with regions on images whose row says negative.
+        views: kinds of image that DICOM headers of a folder may say; None for the usual ones.
         keep_laterals: keep the images that are known to be lateral views.
         processes: workers that read images.
         progress: show a progress bar.
@@ -134,7 +139,12 @@ def join_cohort(
     drawn = read_regions(regions, categories or {}, given) if regions else None
     check_about_these(drawn, given.names)
     read, left_out = read_images(
-        given, truncated, processes, keep_laterals=keep_laterals, progress=progress
+        given,
+        truncated,
+        processes,
+        views=views or Policy(),
+        keep_laterals=keep_laterals,
+        progress=progress,
     )
     read, other_studies = choose_studies(read, studies)
     left_out += other_studies

@@ -24,6 +24,7 @@ from ribsight.radiographs import (
     image_id,
     pixels_sha256,
 )
+from ribsight.radiographs.eligibility import Eligibility, Policy
 from ribsight.radiographs.guarded import read_guarded
 from ribsight.radiographs.image_file import TRUNCATED, TRUNCATED_ALL_ROWS
 
@@ -79,6 +80,7 @@ class ReadImage:
     view: View | None = None
     spacing_mm: float | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+    eligibility: Eligibility | None = None
 
     @property
     def is_incomplete(self) -> bool:
@@ -132,6 +134,7 @@ def read_images(
     truncated: Truncated,
     processes: int,
     *,
+    views: Policy,
     keep_laterals: bool,
     progress: bool,
 ) -> tuple[dict[str, ReadImage], list[LeftOut]]:
@@ -157,12 +160,22 @@ def read_images(
                 left_out.append(LeftOut(known.file, "", WARNING_SEPARATOR.join(known.warnings)))
             elif known.view is View.LATERAL and not keep_laterals:
                 left_out.append(LeftOut(known.file, "", "lateral view"))
+            elif refusal := _refusal(known, views):
+                left_out.append(LeftOut(known.file, "", refusal))
             else:
                 read[known.id] = known
     if not read:
         reason = left_out[0].reason
         raise RibsightError(f"none of the {len(given.places)} images can be used: {reason}")
     return read, left_out
+
+
+def _refusal(image: ReadImage, views: Policy) -> str:
+    """Return why the header of a DICOM file of a folder rules it out; an archive has decided."""
+    if image.eligibility is None or image.view is View.LATERAL:
+        return ""
+    said = image.eligibility.under(views)
+    return "" if said.eligible else f"{said.kind}: {said.reason}"
 
 
 def _folder_images(folder: Path) -> GivenImages:
@@ -264,6 +277,7 @@ def _read_as(id_: str, file: str, sha256: str, radiograph: Radiograph) -> ReadIm
             "accession": about.accession_number,
             "study_date": about.study_date,
         },
+        eligibility=radiograph.eligibility,
     )
 
 
@@ -277,5 +291,6 @@ def _with_header(image: ReadImage, header: Mapping[str, Any] | None) -> ReadImag
         patient=header["patient"] or image.patient,
         study=header["study"] or image.study,
         view=view,
+        eligibility=None,
         origin={**{name: header.get(name) for name in ORIGINS}, "name": _file_of(header).name},
     )

@@ -104,10 +104,8 @@ class GuardedReader:
             )
         except UnreadableImageError:
             raise
-        except (
-            BaseException
-        ):  # an interrupt in the middle of an answer: the next would get its rest
-            child.kill()
+        except BaseException:
+            child.kill()  # interrupted within an answer, whose rest the next file would get
             raise
         finally:
             self._idle.put(child)
