@@ -1,6 +1,6 @@
 """Do 95 % intervals hold the true value 95 % of the time? Simulated data sets with known truth.
 
-    python benchmarks/coverage.py [--sets 1000] [--replicates 1000] [--patients 200]
+    python benchmarks/coverage.py [--sets 1000] [--replicates 1000] [--patients 200] [--part 1|2|3]
 
 Each data set draws patients with one to four images; a patient's images share a habit of being
 marked highly and of being marked wrongly, so they are alike. The true value of every figure is that
@@ -15,6 +15,7 @@ import numpy as np
 
 from ribsight.evaluation.bootstrap import interval
 from ribsight.evaluation.delong import delong
+from ribsight.evaluation.delong_figures import delong_change, delong_figure
 from ribsight.evaluation.figures import items_of, replicate
 from ribsight.evaluation.matching import match
 from ribsight.evaluation.measure import resample
@@ -25,10 +26,12 @@ from ribsight.evaluation.truth import Truth
 SIDE = 1000.0
 FIGURES = (
     "auroc", "patient_auroc", "image_ap", "froc_score", "sensitivity_at_0.2", "lesion_ap", "afroc",
-    "wafroc", "brier", "ece", "called/sensitivity", "called/specificity", "called/ppv",
+    "wafroc", "wafroc1", "brier", "ece", "called/sensitivity", "called/specificity", "called/ppv",
     "called/lesion_precision", "called/lesion_f1",
 )  # fmt: skip
 PAIRED = ("auroc", "froc_score", "wafroc", "lesion_ap")
+DELONG = ("auroc_delong", "patient_auroc_delong")
+PLAIN = "auroc_delong, plain"
 THRESHOLD = 0.4
 
 
@@ -70,6 +73,11 @@ def draw(generator, patients, alike):
     return truth, readings
 
 
+def plain(key):
+    """Return the figure that an interval's or a difference's name is about."""
+    return key.partition(",")[0].removesuffix("_delong")
+
+
 def figures(truth, reading, replicates, seed):
     """Return what the data say; with replicates, resampled."""
     table = match(truth, reading, Protocol())
@@ -83,7 +91,8 @@ def cover(name, alike, by_image, sets, replicates, patients):
     generator = np.random.default_rng(1)
     truth, readings = draw(generator, 60_000, alike)
     true = [figures(truth, one, 0, 0) for one in readings]
-    held = dict.fromkeys([*FIGURES, "auroc, DeLong", *(f"{k}, difference" for k in PAIRED)], 0)
+    paired = [f"{key}, difference" for key in (*PAIRED, *DELONG)]
+    held = dict.fromkeys([*FIGURES, *DELONG, PLAIN, *paired], 0)
     images = 0
     streams = np.random.SeedSequence(0).spawn(sets)
     for number, stream in enumerate(streams):
@@ -96,20 +105,27 @@ def cover(name, alike, by_image, sets, replicates, patients):
             if key in one.plain.figures:
                 at = one.figure(key)
                 held[key] += at.low <= true[0][key][0] <= at.high
+        for key in DELONG:
+            if truth.patients:
+                at = delong_figure(truth, readings[0], key).figure
+                wanted = true[0][plain(key)][0]
+                held[key] += at.low is not None and at.low <= wanted <= at.high
+                at = delong_change(truth, *readings, key).difference
+                wanted = true[1][plain(key)][0] - wanted
+                held[f"{key}, difference"] += at.low <= wanted <= at.high
         exact = delong(readings[0].image_scores, truth.positive)
-        held["auroc, DeLong"] += exact.low <= true[0]["auroc"][0] <= exact.high
+        held[PLAIN] += exact.low <= true[0]["auroc"][0] <= exact.high
         for key in PAIRED:
             at = interval(other.drawn.figures[key] - one.drawn.figures[key])
             held[f"{key}, difference"] += at.low <= true[1][key][0] - true[0][key][0] <= at.high
     print(f"\n{name}: {sets} data sets of {patients} patients, {images / sets:.0f} images each")
     print(f"{'figure':30s} {'true':>7s}  cover   outside 93-97 %")
     for key, count in held.items():
-        if by_image and key == "patient_auroc":
+        if by_image and ("delong" in key or key == "patient_auroc"):
             continue
-        plain = key.removesuffix(", DeLong").removesuffix(", difference")
-        value = true[0][plain][0]
+        value = true[0][plain(key)][0]
         if key.endswith("difference"):
-            value = true[1][plain][0] - value
+            value = true[1][plain(key)][0] - value
         share = 100 * count / sets
         print(f"{key:30s} {value:7.3f}  {share:4.1f} %  {'' if 93 <= share <= 97 else 'OUTSIDE'}",
               flush=True)  # fmt: skip
@@ -120,14 +136,20 @@ def main():
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--patients", type=int, default=200)
+    parser.add_argument("--part", type=int, choices=(1, 2, 3), help="only this [default: all]")
     asked = parser.parse_args()
     rest = asked.sets, asked.replicates, asked.patients
     error = 100 * math.sqrt(0.95 * 0.05 / asked.sets) * NormalDist().inv_cdf(0.975)
     print(f"95 % intervals, {asked.replicates} resamples; chance alone moves a cover of 95.0 % by "
           f"+- {error:.1f}")  # fmt: skip
-    cover("Independent images, resampled one by one", 0, False, *rest)
-    cover("Images of a patient alike, patients resampled", 1, False, *rest)
-    cover("Images of a patient alike, images resampled (wrong)", 1, True, *rest)
+    parts = (
+        ("Independent images, resampled one by one", 0, False),
+        ("Images of a patient alike, patients resampled", 1, False),
+        ("Images of a patient alike, images resampled (wrong)", 1, True),
+    )
+    for number, part in enumerate(parts, start=1):
+        if asked.part in (None, number):
+            cover(*part, *rest)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 from ribsight.evaluation.figures import items_of
 from ribsight.evaluation.froc import froc_curve, froc_events, froc_score
 from ribsight.evaluation.matching import Outcome, match
-from ribsight.evaluation.measure import resample
+from ribsight.evaluation.measure import froc_grid, resample
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.reading import Reading
 from ribsight.evaluation.truth import Truth
@@ -97,14 +97,21 @@ def measure(images, marks, replicates):
     def froc():
         return froc_score(froc_curve(froc_events(tables[0], truth, protocol)), protocol)
 
-    def both():
+    def both(grid=None):
         for one, table in zip(readings, tables, strict=True):
-            resample(items_of(truth, one, table), truth, replicates, 0)
+            resample(items_of(truth, one, table), truth, replicates, 0, grid)
 
     matching = cost(lambda: match(truth, reading, protocol), 5 if small else 1)
     own, drawn = cost(froc, 9), cost(both, 2 if small else 1)
+    banded = cost(lambda: both(froc_grid(protocol)), 2 if small else 1)
     others = [beside(other, tables[0], truth, own) for other in (monai, picai)]
-    return f"{1000 * matching:.1f} ms", f"{1000 * own:.2f} ms", *others, f"{drawn:.2f} s"
+    return (
+        f"{1000 * matching:.1f} ms",
+        f"{1000 * own:.2f} ms",
+        *others,
+        f"{drawn:.2f} s",
+        f"{banded:.2f} s",
+    )
 
 
 def main():
@@ -113,7 +120,7 @@ def main():
     parser.add_argument("--most", type=int, default=2_000_000)
     asked = parser.parse_args()
     print(f"{asked.replicates} resamples of all figures, for two models")
-    header = "images", "marks", "matching", "FROC", "MONAI", "picai_eval", "resamples"
+    header = "images", "marks", "matching", "FROC", "MONAI", "picai_eval", "resamples", "with bands"
     print(" ".join(f"{cell:>13s}" for cell in header))
     for images, marks in SIZES:
         if marks <= asked.most:

@@ -102,13 +102,34 @@ def test_compare_is_paired_and_sums_up_trainings(folder: Path, tmp_path: Path) -
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "good - poor, paired" in done.stdout
-    assert "good: " in done.stdout
-    assert "of 2 trainings, SD 0.000" in done.stdout
+    assert "2 trainings, SD 0.000; +" in done.stdout
+    trainings = pl.read_csv(tmp_path / "trainings.csv")
+    assert trainings["method"].to_list() == ["poor", "good"] * 3
+    assert trainings["trainings"].to_list() == [1, 2] * 3
     difference = json.loads((tmp_path / "comparison.json").read_text())[0]["differences"][0]
     by_key = {one["key"]: one for one in difference["figures"]}
     assert by_key["auroc"]["difference"]["value"] > 0.2
     assert by_key["auroc"]["p_permutation"] <= by_key["auroc"]["p_holm"] <= 1
     assert "Comparison" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("form", ["md", "json", "csv"])
+def test_trainings_do_not_spoil_the_form(folder: Path, tmp_path: Path, form: str) -> None:
+    done = ribsight(
+        "compare", "--truth", folder / "truth.csv", "--marks", f"poor={folder / 'poor.csv'}",
+        "--marks", f"good={folder / 'good.csv'}", "--marks", f"good={folder / 'good.csv'}",
+        "--out", tmp_path, "--replicates", 100, "--permutations", 20, "--format", form,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if form == "json":
+        document = json.loads(done.stdout)
+        assert document["comparisons"][0]["differences"][0]["finding"] == "rib"
+        assert [one["trainings"] for one in document["trainings"]] == [1, 2] * 3
+    elif form == "csv":
+        assert pl.read_csv(done.stdout.encode()).columns[-1] == "protocol"
+    else:
+        assert "| good | 2 | " in done.stdout
+    assert "report -> " in done.stderr
 
 
 def test_mistakes_are_one_sentence(folder: Path, tmp_path: Path) -> None:

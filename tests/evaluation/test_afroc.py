@@ -20,11 +20,11 @@ EXACT = Protocol(dilation=0.0)
 BOXES = [(0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10)]
 
 
-def brute_force(truth: Truth, reading: Reading, weighted: bool) -> float:
+def brute_force(truth: Truth, reading: Reading, weighted: bool, all_images: bool) -> float:
     """Chakraborty's sums as they are printed, over every normal image, image and lesion."""
     table = match(truth, reading, EXACT)
     marks = list(zip(table.image, table.score, table.outcome, table.region, strict=True))
-    total, normal = 0.0, np.flatnonzero(truth.state == 0)
+    total, normal = 0.0, np.flatnonzero((truth.state == 0) | all_images)
     diseased = sorted(set(truth.region_image.tolist()))
     for k in normal:
         false = max((s for i, s, o, _ in marks if i == k and o == Outcome.FALSE), default=-np.inf)
@@ -40,10 +40,11 @@ def brute_force(truth: Truth, reading: Reading, weighted: bool) -> float:
     return float(total / (len(normal) * (len(diseased) if weighted else len(truth.region_image))))
 
 
+@pytest.mark.parametrize("all_images", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(15))
 def test_equals_the_definition(
-    seed: int, weighted: bool, make_truth: MakeTruth, make_reading: MakeReading
+    seed: int, weighted: bool, all_images: bool, make_truth: MakeTruth, make_reading: MakeReading
 ) -> None:
     generator = np.random.default_rng(seed)
     state = [int(image % 2) for image in range(14)]
@@ -53,8 +54,10 @@ def test_equals_the_definition(
         for i, x, y, s in generator.integers((14, 60, 20, 7), size=(generator.integers(0, 40), 4))
     ]
     truth, reading = make_truth(state, boxes), make_reading(rows, [0] * 14)
-    found = afroc_auc(match(truth, reading, EXACT), truth, weighted=weighted)
-    assert found == pytest.approx(brute_force(truth, reading, weighted), abs=1e-12)
+    table = match(truth, reading, EXACT)
+    found = afroc_auc(table, truth, weighted=weighted, all_images=all_images)
+    expected = brute_force(truth, reading, weighted, all_images)
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_by_hand(make_truth: MakeTruth, make_reading: MakeReading) -> None:
@@ -65,6 +68,16 @@ def test_by_hand(make_truth: MakeTruth, make_reading: MakeReading) -> None:
     table = match(truth, make_reading(rows, [0] * 4), EXACT)
     assert afroc_auc(table, truth, weighted=False) == pytest.approx((2 + 0.5 + 1) / 6)
     assert afroc_auc(table, truth) == pytest.approx(((2 + 0.5) / 2 + 1) / 4)
+
+
+def test_afroc1_counts_false_marks_beside_lesions_and_needs_no_normal_image(
+    make_truth: MakeTruth, make_reading: MakeReading
+) -> None:
+    truth = make_truth([1, 1], {0: BOXES[:1], 1: BOXES[:1]})
+    rows = [(0, 5, 5, 0.9), (1, 5, 5, 0.4), (1, 90, 90, 0.6)]
+    table = match(truth, make_reading(rows, [0] * 2), EXACT)
+    # Lesions 0.9 and 0.4 against the images' highest false marks: none and 0.6.
+    assert afroc_auc(table, truth, all_images=True) == (1 + 1 + 1 + 0) / 4
 
 
 def test_no_normal_image_and_no_lesion_are_errors(

@@ -32,6 +32,7 @@ def test_same_seed_same_numbers_however_they_are_cut(monkeypatch: pytest.MonkeyP
     assert (whole == cluster_weights(GROUPS, 50, seed=5)).all()
     assert (whole != cluster_weights(GROUPS, 50, seed=6)).any()
     monkeypatch.setattr("ribsight.evaluation.bootstrap._WEIGHTS_AT_ONCE", 20)
+    monkeypatch.setattr("ribsight.evaluation.bootstrap._ROWS_AT_ONCE", 1)
     parts = list(weight_parts(GROUPS, 50, seed=5))
     assert len(parts) == 17
     assert (whole == np.concatenate(parts)).all()

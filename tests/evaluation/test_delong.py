@@ -1,9 +1,21 @@
+import math
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from ribsight.errors import RibsightError
-from ribsight.evaluation.delong import delong, delong_covariance, delong_difference
+from ribsight.evaluation.delong import (
+    delong,
+    delong_covariance,
+    delong_difference,
+    delong_logit,
+)
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 # Albumin, total protein, K-G score and outcome of the patients in DeLong et al. 1988, as printed in
 # SAS/STAT's example "Comparing Receiver Operating Characteristic Curves".
@@ -30,7 +42,7 @@ ALBUMIN, PROTEIN, KG = PATIENTS[:, 0], PATIENTS[:, 1], 10 - PATIENTS[:, 2]
     ],
 )
 def test_published_areas(
-    scores: "np.ndarray[tuple[int], np.dtype[np.float64]]",
+    scores: Floats,
     area: float,
     error: float,
     low: float,
@@ -65,8 +77,65 @@ def test_covariance_equals_the_definition(seed: int) -> None:
     np.testing.assert_allclose(areas, [roc_auc_score(positive, one) for one in scores])
 
 
-def test_one_image_of_a_kind_has_no_variance_and_a_perfect_one_no_width() -> None:
-    with pytest.raises(RibsightError, match="two images of each kind, not 1 positive and 2"):
+def _obuchowski(scores: Floats, positive: Bools, groups: Ints) -> float:
+    """The variance as it is printed: sums over clusters of structural components."""
+    x, y = scores[positive], scores[~positive]
+    of_x, of_y = groups[positive], groups[~positive]
+    psi = (x[:, None] > y) + 0.5 * (x[:, None] == y)
+    v10, v01, area = psi.mean(axis=1), psi.mean(axis=0), psi.mean()
+    s10 = s01 = s11 = 0.0
+    for one in np.unique(groups):
+        above = (v10[of_x == one] - area).sum()
+        below = (v01[of_y == one] - area).sum()
+        s10, s01, s11 = s10 + above**2, s01 + below**2, s11 + above * below
+    i10, i01, i = (len(np.unique(one)) for one in (of_x, of_y, groups))
+    m, n = len(x), len(y)
+    s10, s01, s11 = s10 * i10 / ((i10 - 1) * m), s01 * i01 / ((i01 - 1) * n), s11 * i / (i - 1)
+    return float(s10 / m + s01 / n + 2 * s11 / (m * n))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_clustered_variance_equals_the_definition(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    groups = np.sort(generator.integers(12, size=40))
+    positive = generator.random(40) < 0.4
+    scores = generator.integers(8, size=40) / 7
+    expected = math.sqrt(_obuchowski(scores, positive, groups))
+    assert delong(scores, positive, groups).standard_error == pytest.approx(expected)
+    alone = delong(scores, positive, np.arange(40))
+    assert alone.standard_error == pytest.approx(delong(scores, positive).standard_error)
+
+
+def test_repeating_every_image_of_a_patient_adds_nothing() -> None:
+    groups = np.concatenate([np.arange(len(KG))] * 3)
+    scores, outcome = np.tile(KG, 3), np.tile(OUTCOME, 3)
+    again = delong(scores, outcome, groups)
+    assert again.standard_error == pytest.approx(delong(KG, OUTCOME).standard_error)
+    # As if they were independent, the interval would be too narrow by the root of three.
+    assert delong(scores, outcome).standard_error < 0.6 * again.standard_error
+
+
+def test_logit_interval_is_symmetric_in_logits_and_inside_0_and_1() -> None:
+    one, plain = delong_logit(KG, OUTCOME), delong(KG, OUTCOME)
+    low, middle, high = (math.log(p / (1 - p)) for p in (one.low, one.value, one.high))
+    assert high - middle == pytest.approx(middle - low)
+    reach = 1.959964 * plain.standard_error / (plain.value * (1 - plain.value))
+    assert high - middle == pytest.approx(reach)
+    assert one.low < plain.low
+    near_1 = delong_logit(np.array([0.1, 0.2, 0.3, 0.25, 0.8, 0.9]), np.arange(6) > 2)
+    assert 0 < near_1.low < near_1.value < near_1.high < 1
+
+
+def test_one_image_of_a_kind_has_no_variance_and_a_perfect_one_no_interval() -> None:
+    with pytest.raises(RibsightError, match="two images of each kind, not 1 with a positive and 2"):
         delong(np.array([0.1, 0.2, 0.3]), np.array([False, False, True]))
-    perfect = delong(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True]))
+    with pytest.raises(RibsightError, match="two groups of each kind, not 1 with a positive"):
+        delong(
+            np.array([0.1, 0.2, 0.3, 0.4]),
+            np.array([False, False, True, True]),
+            np.array([0, 1, 2, 2]),
+        )
+    scores, positive = np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True])
+    perfect = delong(scores, positive)
     assert (perfect.value, perfect.low, perfect.high, perfect.p) == (1, 1, 1, None)
+    assert math.isnan(delong_logit(scores, positive).low)

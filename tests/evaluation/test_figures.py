@@ -12,8 +12,15 @@ import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from ribsight.errors import RibsightError
-from ribsight.evaluation.bootstrap import bca_interval, jackknife_weights
-from ribsight.evaluation.calibration import brier, calibrated, calibration_error, reliability
+from ribsight.evaluation.bootstrap import bca_interval, cluster_weights, jackknife_weights
+from ribsight.evaluation.calibration import (
+    brier,
+    calibrated,
+    calibration_error,
+    error_bounds,
+    gaps,
+    reliability,
+)
 from ribsight.evaluation.comparing import holm, permutation_p
 from ribsight.evaluation.figures import items_of, replicate
 from ribsight.evaluation.froc import froc_curve, froc_events, froc_score
@@ -29,7 +36,11 @@ from ribsight.evaluation.operating_points import (
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.reading import Reading
 from ribsight.evaluation.score import Answers, Scored, Scoring, TruthSet, compare_scored, score
-from ribsight.evaluation.seeds import across_seeds, learning_curve
+from ribsight.evaluation.seeds import (
+    across_seeds,
+    difference_across_seeds,
+    learning_curve,
+)
 from ribsight.evaluation.strata import Column, parse_column, parts_of, usual_columns
 from ribsight.evaluation.threshold import calls_at, figures_at
 from ribsight.evaluation.truth import Truth
@@ -303,6 +314,51 @@ def test_several_trainings_have_a_wider_interval(make_truth: MakeTruth) -> None:
     assert [amount for amount, _ in curve] == [10, 20]
     with pytest.raises(RibsightError, match="'froc_score' is not defined"):
         across_seeds(runs, "froc_score")
+
+
+def test_bounds_of_the_calibration_error_hold_it_where_percentiles_do_not() -> None:
+    held = {"bounds": 0, "percentiles": 0}
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        said = generator.random(150)
+        images = calibrated(said, generator.random(150) < said, np.arange(150))
+        assert images is not None
+        plain = gaps(reliability(images, np.ones((1, 150))))[0]
+        drawn = gaps(reliability(images, cluster_weights(np.arange(150), 200, seed)))
+        bounds = error_bounds(plain, drawn)
+        assert 0 <= bounds.low <= bounds.middle <= bounds.high
+        # Every score means what it says: the true error is 0, the observed one never.
+        held["bounds"] += bounds.low == 0
+        held["percentiles"] += np.quantile(np.abs(drawn).sum(axis=1), 0.025) <= 0
+    assert held["bounds"] >= 54
+    assert held["percentiles"] == 0
+
+
+def test_bounds_of_a_gross_calibration_error_are_about_it() -> None:
+    generator = np.random.default_rng(0)
+    said = np.full(400, 0.9) + generator.random(400) / 20
+    images = calibrated(said, generator.random(400) < 0.3, np.arange(400))
+    assert images is not None
+    plain = gaps(reliability(images, np.ones((1, 400))))[0]
+    bounds = error_bounds(plain, gaps(reliability(images, cluster_weights(np.arange(400), 500, 0))))
+    assert bounds.low == pytest.approx(0.625 - 0.055, abs=0.03)
+    assert bounds.high == pytest.approx(0.625 + 0.055, abs=0.03)
+    nothing = error_bounds(np.zeros(3), np.zeros((5, 3)))
+    assert (nothing.low, nothing.middle, nothing.high) == (0, 0, 0)
+
+
+def test_differences_of_trainings_are_paired_by_patient(make_truth: MakeTruth) -> None:
+    truth = make_truth([int(i % 3 == 0) for i in range(60)])
+    runs = [_trained(truth, seed) for seed in range(2)]
+    same, p = difference_across_seeds(runs[:1], runs[:1], "auroc")
+    assert (same.value, same.low, same.high, p) == (0, 0, 0, 1)
+    figure, _ = difference_across_seeds(runs[:1], runs[1:], "auroc")
+    values = [one.result.auroc.value for one in runs]
+    assert values[0] is not None
+    assert values[1] is not None
+    assert figure.value == pytest.approx(values[1] - values[0])
+    drawn = runs[1].replicates["auroc"] - runs[0].replicates["auroc"]
+    assert (figure.low, figure.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
 
 
 def test_bca_moves_towards_where_the_truth_is() -> None:

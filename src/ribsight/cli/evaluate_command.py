@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ribsight.cli.score_inputs import FORMAT, IMAGES, PNG, PREVALENCE, PROTOCOL, STRATA
+from ribsight.cli.score_output import said, write_outputs
 from ribsight.errors import RibsightError
 from ribsight.findings import Split
 
@@ -38,7 +40,7 @@ _PERMUTATIONS = 1000
 @click.option("--split", type=click.Choice([str(one) for one in Split]), required=True)
 @click.option("--against", type=_PATH, metavar="RUN", help="Compare with this run, paired.")
 @click.option("--out", type=_PATH, help="Folder of the results. [default: RUN]")
-@click.option("--protocol", default="ribsight", show_default=True, metavar="PRESET|FILE.toml")
+@PROTOCOL
 @click.option(
     "--choose",
     multiple=True,
@@ -46,22 +48,16 @@ _PERMUTATIONS = 1000
     help="On val: choose an operating point ('sensitivity 0.95', '0.2 false positives per image', "
     "'youden', ...) and keep it with the model of RUN.",
 )
-@click.option(
-    "--prevalence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="For predictive values. [default: that of the split]",
-)
-@click.option(
-    "--strata",
-    multiple=True,
-    metavar="COLUMN[:CUT,CUT]",
-    help="Part by this. [default: sizes and columns of few values]",
-)
+@PREVALENCE
+@STRATA
+@IMAGES
 @click.option("--replicates", type=click.IntRange(min=100), default=2000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap.")
 @click.option("--accelerator", type=click.Choice(["cpu", "cuda", "mps"]), default="cpu")
 @click.option("--processes", type=click.IntRange(min=1), default=1, help="That decode images.")
 @click.option("--cache", type=_PATH, help="Folder of network images. [default: COHORT/cache]")
+@FORMAT
+@PNG
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def evaluate(
     run: Path,
@@ -73,15 +69,20 @@ def evaluate(
     choose: tuple[str, ...],
     prevalence: float | None,
     strata: tuple[str, ...],
+    images: Path | None,
     replicates: int,
     seed: int,
     accelerator: str,
     processes: int,
     cache: Path | None,
+    form: str,
     *,
+    png: bool,
     quiet: bool,
 ) -> None:
-    """Measure the model of RUN on one split: evaluation.json, predictions.json, report.html.
+    """Measure the model of RUN on one split, with a report.
+
+    Writes evaluation.json, predictions.json, figures.csv, matches.parquet, report.html and plots.
 
     With --against, differences are RUN - OTHER on the same resamples, in comparison.json.
     Operating points that were chosen on val are applied as they are.
@@ -94,12 +95,12 @@ def evaluate(
     from ribsight.evaluation.documents import comparison_document, write_evaluation
     from ribsight.evaluation.evaluate import score_on_cohort
     from ribsight.evaluation.gallery import finding_gallery
+    from ribsight.evaluation.inputs.truth_csv import read_image_csv
     from ribsight.evaluation.match_file import write_matches
     from ribsight.evaluation.operating_points import FILE, parse_aim, read_points, write_points
     from ribsight.evaluation.operating_points import choose as choose_points
     from ribsight.evaluation.predictions import write_predictions
     from ribsight.evaluation.presets import read_protocol
-    from ribsight.evaluation.report import write_report
     from ribsight.evaluation.score import Scoring, compare_scored
     from ribsight.evaluation.strata import parse_column
     from ribsight.files import write_text
@@ -113,23 +114,24 @@ def evaluate(
     cohort = load_cohort(cohort_folder)
     require_sound(cohort)
     folder = out or run
-    said = [
+    predicted = [
         _predictions(one, cohort, split, cache or cohort_folder / "cache", accelerator, processes,
                      quiet=quiet)
         for one in (run, against) if one is not None
     ]  # fmt: skip
+    further = None if images is None else read_image_csv(images)
     scoring = Scoring(rules, replicates, seed, (), prevalence, columns)
     kept = find_model(run) / FILE
     if aims:
-        plain = score_on_cohort(said[0], cohort, split, replace(scoring, strata=()))
+        plain = score_on_cohort(predicted[0], cohort, split, replace(scoring, strata=()))
         write_points(choose_points(aims, plain), plain, kept)
     if kept.is_file():
-        scoring = replace(scoring, points=read_points(kept, said[0].model_sha256, rules))
-    scored = score_on_cohort(said[0], cohort, split, scoring)
+        scoring = replace(scoring, points=read_points(kept, predicted[0].model_sha256, rules))
+    scored = score_on_cohort(predicted[0], cohort, split, scoring, further)
     result = scored.evaluation
     comparison: Comparison | None = None
     if against is not None:
-        other = score_on_cohort(said[1], cohort, split, replace(scoring, points=(), strata=()))
+        other = score_on_cohort(predicted[1], cohort, split, replace(scoring, points=(), strata=()))
         comparison = compare_scored(other, scored, permutations=_PERMUTATIONS, seed=seed)
         write_text(
             folder / "comparison.json", json.dumps(comparison_document(comparison), indent=1) + "\n"
@@ -140,14 +142,17 @@ def evaluate(
         for one in scored.measured.values()
         for picture in finding_gallery(one.truth, one.reading, one.table, read)
     ]
-    write_predictions(said[0], folder / "predictions.json")
+    write_predictions(predicted[0], folder / "predictions.json")
     write_matches(scored.measured.values(), folder / "matches.parquet")
-    write_report(
-        folder / "report.html", result, gallery, read_metrics(run / "metrics.jsonl"), comparison
-    )
+    comparisons = [] if comparison is None else [comparison]
+    training = read_metrics(run / "metrics.jsonl")
+    write_outputs(scored, comparisons, folder, gallery, png=png, training=training)
     write_evaluation(result, folder / "evaluation.json")
-    _print_result(result, comparison)
-    click.echo(f"report -> {folder / 'report.html'}")
+    if form == "text":
+        _print_result(result, comparison)
+    else:
+        click.echo(said(scored, comparisons, form))
+    click.echo(f"report -> {folder / 'report.html'}", err=form != "text")
 
 
 def _predictions(

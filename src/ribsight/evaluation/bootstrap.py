@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ribsight.errors import RibsightError
 from ribsight.evaluation.curves import Floats
 
-# Replicates are worked on in parts of about this many weights (2 MB), whatever the number asked.
-_WEIGHTS_AT_ONCE = 200_000
+# Replicates are worked on in parts of about this many weights (2 MB), whatever the number asked,
+# but never fewer than the rows that make a sparse product worth its start.
+_WEIGHTS_AT_ONCE, _ROWS_AT_ONCE = 200_000, 32
 _MOST_BLOCKS = 200
 # With few groups one of them can pull so much that the correction leaves the replicates behind.
 _MOST_PULL = 0.15
@@ -51,13 +52,14 @@ def weight_parts(groups: NDArray[np.int64], replicates: int, seed: int) -> Itera
         raise RibsightError(f"a bootstrap needs at least 1 resample, not {replicates}")
     generator = np.random.default_rng(seed)
     n_groups = int(groups.max()) + 1
-    rows_at_once = max(1, _WEIGHTS_AT_ONCE // len(groups))
+    rows_at_once = max(_ROWS_AT_ONCE, _WEIGHTS_AT_ONCE // len(groups))
     for start in range(0, replicates, rows_at_once):
         rows = min(rows_at_once, replicates - start)
         drawn = generator.integers(n_groups, size=(rows, n_groups))
         drawn += n_groups * np.arange(rows)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=rows * n_groups)
-        yield counts.reshape(rows, n_groups)[:, groups].astype(np.float64)
+        # In Fortran's order: the weights of one image in all resamples lie in one piece.
+        yield np.asfortranarray(counts.reshape(rows, n_groups)[:, groups], dtype=np.float64)
 
 
 def interval(values: Floats, level: float = 0.95) -> Interval:
@@ -113,22 +115,6 @@ def jackknife_weights(groups: NDArray[np.int64]) -> Floats:
     blocks = min(int(groups.max()) + 1, _MOST_BLOCKS)
     kept: Floats = (groups % blocks != np.arange(blocks)[:, None]).astype(np.float64)
     return kept
-
-
-def basic_interval(value: float, values: Floats, level: float = 0.95) -> Interval:
-    """Return the basic interval, 2 value - quantiles, cut off below 0, of (R,) replicate values.
-
-    For figures that chance alone raises, like the calibration error: resampling raises them once
-    more by about as much, and mirroring takes the excess away instead of adding it (Davison and
-    Hinkley 1997, section 5.2).
-
-    >>> basic_interval(0.5, np.array([0.6, 0.7, 0.8]), level=1.0)
-    Interval(low=0.19999999999999996, high=0.4, used=3, dropped=0)
-    """
-    mirrored = interval(2 * value - values, level)
-    return Interval(
-        max(mirrored.low, 0.0), max(mirrored.high, 0.0), mirrored.used, mirrored.dropped
-    )
 
 
 def band(values: Floats, level: float = 0.95) -> tuple[Floats, Floats]:

@@ -6,6 +6,7 @@ from ribsight.evaluation.results import Evaluation, FindingResult
 def checklist(evaluation: Evaluation, result: FindingResult) -> list[tuple[str, str]]:
     """Return (item, answer) of CLAIM and TRIPOD+AI, as far as an evaluation knows them.
 
+    Items are named by what they ask; numbers differ between the checklists and their editions.
     Mongan, Moy and Kahn, Radiology: Artificial Intelligence 2 (2020); Collins et al., BMJ 385
     (2024).
     """
@@ -19,35 +20,36 @@ def checklist(evaluation: Evaluation, result: FindingResult) -> list[tuple[str, 
     points = "; ".join(f"{one.aim}, chosen on {one.chosen_on}" for one in result.operating_points)
     return [
         (
-            "CLAIM 7, 20; TRIPOD+AI 5: source of the data and partition",
+            "Source of the data, and partition",
             f"data with fingerprint {evaluation.cohort_fingerprint[:16]}, split {evaluation.split}",
         ),
         (
-            "CLAIM 21: level at which partitions and resamples are disjoint",
+            "Level at which partitions are disjoint, and resamples drawn",
             f"{counts.groups} groups (patients, or what the data group by)",
         ),
         (
-            "CLAIM 28; TRIPOD+AI 12e: measures of performance",
+            "Measures of performance",
             f"the tables of this report, under the protocol {evaluation.protocol.name} beside them",
         ),
         (
-            "CLAIM 29: uncertainty",
+            "Statistical uncertainty",
             f"95 % BCa intervals of {evaluation.replicates} resamples of groups, seed "
             f"{evaluation.seed}; DeLong's where named",
         ),
-        ("CLAIM 30; TRIPOD+AI 14, 23a: subgroups", f"by {parts}"),
-        ("CLAIM 33; TRIPOD+AI 20a: flow of images", failed),
+        ("Subgroups", f"by {parts}"),
+        ("Flow of images, and those left out", failed),
         (
-            "CLAIM 34; TRIPOD+AI 20b: cases",
+            "Cases in each partition",
             f"{counts.images} images, {counts.positive} with the finding, {counts.lesions} regions",
         ),
-        ("CLAIM 35, 36; TRIPOD+AI 23a: performance with precision", "the tables of this report"),
-        ("TRIPOD+AI 12c, 22: thresholds", points or "none applied"),
-        ("CLAIM 37: failures", "the gallery of missed regions and false alarms"),
+        ("Performance with its precision", "the tables of this report"),
+        ("Thresholds, and where they were chosen", points or "none applied"),
+        ("Failures", "the gallery of missed regions and false alarms"),
         ("Figures not defined on these data", ", ".join(missing) or "none"),
         (
             "For the author",
-            "CLAIM 10-18 (eligibility, reference standard, readers and their agreement), 22-27 "
-            "(model and training), 32 (external test), 38-42; TRIPOD+AI 1-4, 6-11, 18, 24-27",
+            "eligibility, reference standard, readers and their agreement; model and training; "
+            "external test; limits, use, registration, protocol, funding; fairness, involvement of "
+            "patients, availability of data and code",
         ),
     ]

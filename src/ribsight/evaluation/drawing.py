@@ -16,6 +16,8 @@ LONGEST_SIDE = 420
 TRUTH_COLOUR = "#56B4E9"
 MARK_COLOUR = "#F0A30A"
 _DASH, _GAP = 6.0, 4.0
+# Pictures are shown at about half their size, where smaller letters could not be read.
+_TEXT = 20
 
 
 def draw_example(
@@ -35,19 +37,22 @@ def draw_example(
         outlines: (P, 2) closed polygons.
         marks: each drawn as box, cross at the location, and score.
         longest_side: of the picture, in pixels; a window is enlarged to it.
-        window: x0, y0, x1, y1 in stored pixels of the part to show; what of it lies outside the
-            radiograph is left away.
+        window: x0, y0, x1, y1 in stored pixels of the part to show, with its own greys made to fill
+            the range; what of it lies outside the radiograph is left away.
     """
     from PIL import Image, ImageDraw
 
     if window is not None:
         pixels, stored_size, (left, top) = _cut(pixels, stored_size, window)
         outlines = [outline - (left, top) for outline in outlines]
-        marks = [_moved(mark, left, top) for mark in marks]
+        moved = [_moved(mark, left, top) for mark in marks]
+        marks = [one for one in moved if _inside(one, stored_size)]
     scale = longest_side / max(pixels.shape)
     scale = min(1.0, scale) if window is None else scale
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     filter_ = Image.Resampling.BOX if scale <= 1 else Image.Resampling.BICUBIC
+    if window is not None:
+        pixels = _stretched(pixels)
     picture = Image.fromarray(pixels).resize(size, filter_).convert("RGB")
     to_picture = np.array(size) / np.array(stored_size)
     pen = ImageDraw.Draw(picture)
@@ -79,10 +84,23 @@ def _cut(
     return pixels[low[1] : high[1], low[0] : high[0]], (width, height), (left, top)
 
 
+def _stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the picture with its 1st and 99th percentiles at black and white."""
+    low, high = np.percentile(pixels, [1, 99])
+    if high <= low:
+        return pixels
+    grey = (pixels.astype(np.float64) - low) / (high - low)
+    return np.asarray(np.clip(grey, 0, 1) * 255, dtype=np.uint8)
+
+
 def _moved(mark: Mark, left: float, top: float) -> Mark:
     x0, y0, x1, y1 = mark.box
     box = (x0 - left, y0 - top, x1 - left, y1 - top)
     return Mark(mark.x - left, mark.y - top, box, mark.score)
+
+
+def _inside(mark: Mark, size: tuple[float, float]) -> bool:
+    return 0 <= mark.x <= size[0] and 0 <= mark.y <= size[1]
 
 
 def _draw_mark(
@@ -99,10 +117,15 @@ def _draw_mark(
         pen.line((x - 5, y, x + 5, y), fill=colour, width=width)
         pen.line((x, y - 5, x, y + 5), fill=colour, width=width)
     label = f"{mark.score:.2f}"
-    text_x = min(max(2.0, x0), size[0] - 28.0)
-    text_y = y0 - 15 if y0 >= 17 else min(y1 + 2, size[1] - 15.0)
+    text_x = min(max(2.0, x0), size[0] - 2.2 * _TEXT)
+    text_y = y0 - 1.2 * _TEXT if y0 >= 1.3 * _TEXT else min(y1 + 2, size[1] - 1.2 * _TEXT)
     pen.text(
-        (text_x, text_y), label, fill=MARK_COLOUR, font_size=13, stroke_width=2, stroke_fill="black"
+        (text_x, text_y),
+        label,
+        fill=MARK_COLOUR,
+        font_size=_TEXT,
+        stroke_width=2,
+        stroke_fill="black",
     )
 
 

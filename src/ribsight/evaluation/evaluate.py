@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
+from ribsight.evaluation.inputs.image_columns import with_columns
+from ribsight.evaluation.inputs.rows import ImageRow
 from ribsight.evaluation.predictions import Predictions
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.reading import check_complete, reading_of
@@ -76,9 +78,16 @@ def compare(
 
 
 def score_on_cohort(
-    predictions: Predictions, cohort: Cohort, split: str, scoring: Scoring
+    predictions: Predictions,
+    cohort: Cohort,
+    split: str,
+    scoring: Scoring,
+    further: Sequence[ImageRow] | None = None,
 ) -> Scored:
-    """Return what `evaluate` does, with the matches and resamples it was made from."""
+    """Return what `evaluate` does, with the matches and resamples it was made from.
+
+    `further` are rows about images or patients whose columns become strata.
+    """
     part = cohort.select(split)
     check_complete(predictions, part.ids)
     shared = [name for name in cohort.findings if name in predictions.findings]
@@ -87,8 +96,13 @@ def score_on_cohort(
             f"the predictions are of {', '.join(predictions.findings)}, the cohort knows "
             f"{', '.join(cohort.findings)}: there is no finding to evaluate"
         )
+    truths = {name: truth_of(part, name) for name in cohort.findings}
+    if further is not None:
+        truths = {
+            name: with_columns(one, further, "the CSV of images") for name, one in truths.items()
+        }
     truth = TruthSet(
-        truths={name: truth_of(part, name) for name in cohort.findings},
+        truths=truths,
         fingerprint=cohort.fingerprint(),
         split=split,
     )

@@ -16,11 +16,13 @@ from ribsight.evaluation.calibration import (
     brier,
     calibrated,
     calibration_error,
+    gaps,
     reliability,
 )
 from ribsight.evaluation.curves import Floats
 from ribsight.evaluation.froc import FrocEvents, false_marks, froc_events, froc_from
 from ribsight.evaluation.matching import MatchTable, Outcome, match
+from ribsight.evaluation.patients import patients_of
 from ribsight.evaluation.precision import area_under_precision, coco_average_precision
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.ranking import Passed, Ranked, area, passed, rank
@@ -46,6 +48,8 @@ class Items:
         lesions: (N,) regions on each image.
         afroc: lesions against images without the finding, each lesion counting 1.
         wafroc: likewise, the lesions of an image sharing 1.
+        afroc1: as `afroc`, against all located images.
+        wafroc1: as `wafroc`, likewise.
         probabilities: image scores in bins.
         calls: by name of the operating point.
         prevalence: for predictive values; None for the images' own.
@@ -60,6 +64,8 @@ class Items:
     lesions: Floats
     afroc: Ranked | None
     wafroc: Ranked | None
+    afroc1: Ranked | None
+    wafroc1: Ranked | None
     probabilities: Calibrated | None
     calls: dict[str, Calls]
     prevalence: float | None
@@ -68,7 +74,10 @@ class Items:
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """(R,) figures by key, and (R, Q) curves by name: `roc`, `froc`, `wafroc`, reliability bins."""
+    """(R,) figures by key, and (R, Q) curves by name.
+
+    Curves are `roc`, `froc`, `wafroc`, and of the bins of calibration `reliability` and `gaps`.
+    """
 
     figures: dict[str, Floats]
     curves: dict[str, Floats]
@@ -91,7 +100,7 @@ def items_of(
         table: `match(truth, reading, protocol)`.
         thresholds: name and score of operating points.
         prevalence: for predictive values.
-        lean: without calibration and the average precision of regions.
+        lean: without calibration, the average precision of regions, AFROC1 and wAFROC1.
     """
     protocol, why = table.protocol, {}
     for name, missing in (("positive", truth.positive), ("negative", truth.state == 0)):
@@ -101,10 +110,20 @@ def items_of(
         froc = froc_events(table, truth, protocol)
     except RibsightError as error:
         froc, why["froc"] = None, str(error)
-    try:
-        afroc, wafroc = (rank_lesions(table, truth, weighted=one) for one in (False, True))
-    except RibsightError as error:
-        afroc, wafroc, why["afroc"] = None, None, str(error)
+    ranked: dict[bool, tuple[Ranked | None, Ranked | None]] = {}
+    for all_images, name in ((False, "afroc"), (True, "afroc1")):
+        ranked[all_images] = None, None
+        if lean and all_images:
+            continue
+        try:
+            afroc, wafroc = (
+                rank_lesions(table, truth, weighted=one, all_images=all_images)
+                for one in (False, True)
+            )
+        except RibsightError as error:
+            why[name] = str(error)
+        else:
+            ranked[all_images] = afroc, wafroc
     known = np.flatnonzero(truth.state != NOT_KNOWN)
     probabilities = None
     if not lean:
@@ -119,8 +138,10 @@ def items_of(
         froc=froc,
         precision=() if froc is None or lean else _precision(truth, reading, table, froc),
         lesions=truth.lesions.astype(np.float64),
-        afroc=afroc,
-        wafroc=wafroc,
+        afroc=ranked[False][0],
+        wafroc=ranked[False][1],
+        afroc1=ranked[True][0],
+        wafroc1=ranked[True][1],
         probabilities=probabilities,
         calls={name: calls_at(at, truth, reading, table) for name, at in thresholds},
         prevalence=prevalence,
@@ -155,8 +176,12 @@ def replicate(items: Items, weights: Floats, froc_grid: Floats | None = None) ->
         figures["wafroc"] = area(sums)
         if froc_grid is not None:
             curves["wafroc"] = roc_read(sums, ROC_GRID)
+    if items.wafroc1 is not None and items.afroc1 is not None:
+        figures["afroc1"] = area(passed(items.afroc1, weights))
+        figures["wafroc1"] = area(passed(items.wafroc1, weights))
     if items.probabilities is not None:
         bins = reliability(items.probabilities, weights)
+        curves["gaps"] = gaps(bins)
         figures["brier"] = brier(items.probabilities, weights)
         figures["ece"] = calibration_error(bins)
         if froc_grid is not None:
@@ -231,22 +256,14 @@ def _known_images(truth: Truth, reading: Reading) -> Ranked:
 
 
 def _patients(truth: Truth, reading: Reading, why: dict[str, str]) -> Ranked | None:
-    known = np.flatnonzero(truth.state != NOT_KNOWN)
-    if not truth.patients:
-        why["patients"] = "patient AUROC is not defined: the patients are not known"
+    try:
+        one = patients_of(truth, reading)
+    except RibsightError as error:
+        why["patients"] = str(error)
         return None
-    names, first, patient = np.unique(
-        np.array(truth.patients)[known], return_index=True, return_inverse=True
-    )
-    if (truth.groups[known] != truth.groups[known][first][patient]).any():
-        why["patients"] = "patient AUROC is not defined: a patient is in two groups of resampling"
-        return None
-    score = np.full(len(names), -np.inf)
-    np.maximum.at(score, patient, reading.image_scores[known])
-    positive = np.bincount(patient, weights=truth.positive[known]) > 0
+    score, positive, image = one.score, one.positive, one.image
     if positive.all() or not positive.any():
         kind = "negative" if positive.all() else "positive"
         why["patients"] = f"patient AUROC is not defined: no patient is {kind}"
         return None
-    image = known[first]
     return rank(score[positive], image[positive], score[~positive], image[~positive])

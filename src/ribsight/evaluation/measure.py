@@ -5,19 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ribsight.errors import RibsightError
 from ribsight.evaluation.bootstrap import (
     band,
-    basic_interval,
     bca_interval,
     interval,
     jackknife_weights,
     weight_parts,
 )
-from ribsight.evaluation.calibration import reliability
+from ribsight.evaluation.calibration import error_bounds, reliability
 from ribsight.evaluation.curves import Floats
-from ribsight.evaluation.delong import delong
-from ribsight.evaluation.figures import ROC_GRID, Items, Replicates, items_of, replicate
+from ribsight.evaluation.delong_figures import delong_figure
+from ribsight.evaluation.figures import (
+    ROC_GRID,
+    Items,
+    Replicates,
+    items_of,
+    replicate,
+)
 from ribsight.evaluation.matching import MatchTable, match
 from ribsight.evaluation.names import ORDER, level_and_label
 from ribsight.evaluation.protocol import Protocol
@@ -44,8 +48,11 @@ _ATTRIBUTE = {
     "patient_auroc": "patients",
     "afroc": "afroc",
     "wafroc": "afroc",
+    "afroc1": "afroc1",
+    "wafroc1": "afroc1",
     "brier": "probabilities",
     "ece": "probabilities",
+    "ece_corrected": "probabilities",
 }
 
 
@@ -73,6 +80,11 @@ class Resampled:
 
     def figure(self, key: str) -> Figure:
         """Return a figure with its interval, or the reason there is none."""
+        corrected = key == "ece_corrected"
+        if corrected and "gaps" in self.plain.curves and self.lone_group:
+            return Figure(None, None, None, 0, 0, "not defined: all images are of one group")
+        if (corrected or key == "ece") and "gaps" in self.plain.curves and not self.lone_group:
+            return self._calibration_error(corrected=corrected)
         drawn = self.drawn.figures.get(key, np.full(self.replicates, np.nan))
         if key not in self.plain.figures:
             attribute = _ATTRIBUTE.get(key, "froc")
@@ -83,13 +95,16 @@ class Resampled:
             return figure(None, drawn, self.lone_group, _NAN_NOTES.get(key, _NAN_NOTE))
         if self.lone_group:
             return figure(value, drawn, self.lone_group)
-        if key == "ece":
-            bounds = basic_interval(value, drawn)
-        else:
-            bounds = bca_interval(value, drawn, self.left_out.figures[key])
+        bounds = bca_interval(value, drawn, self.left_out.figures[key])
         if not bounds.used:
             return figure(value, drawn, self.lone_group)
         return Figure(value, bounds.low, bounds.high, bounds.used, bounds.dropped)
+
+    def _calibration_error(self, *, corrected: bool) -> Figure:
+        drawn = self.drawn.curves["gaps"]
+        bounds = error_bounds(self.plain.curves["gaps"][0], drawn)
+        value = bounds.middle if corrected else float(self.plain.figures["ece"][0])
+        return Figure(value, bounds.low, bounds.high, len(drawn), 0)
 
     def named(self, key: str) -> NamedFigure:
         """Return `figure` with its words."""
@@ -138,7 +153,7 @@ def measure(
     thresholds = [(one.aim, one.threshold) for one in points]
     items = items_of(truth, reading, table, thresholds=thresholds, prevalence=prevalence)
     counts = _counts(truth, table, left_out_unknown)
-    grid = _froc_grid(protocol)
+    grid = froc_grid(protocol)
     sampled = resample(items, truth, replicates, seed, grid)
     parts = [part for column in strata for part in parts_of(truth, column)]
     result = FindingResult(
@@ -206,20 +221,9 @@ def _all_figures(sampled: Resampled, truth: Truth, reading: Reading) -> tuple[Na
     figures: list[NamedFigure] = []
     for key, one in made.items():
         figures.append(one)
-        if key == "auroc":
-            figures.append(_delong(reading.image_scores, truth.positive, "auroc_delong"))
+        if key in {"auroc", "patient_auroc"}:
+            figures.append(delong_figure(truth, reading, f"{key}_delong"))
     return tuple(figures)
-
-
-def _delong(
-    scores: Floats, positive: "np.ndarray[tuple[int], np.dtype[np.bool_]]", key: str
-) -> NamedFigure:
-    level, label = level_and_label(key)
-    try:
-        one = delong(scores, positive)
-    except RibsightError as error:
-        return NamedFigure(key, label, level, Figure(None, None, None, 0, 0, str(error)))
-    return NamedFigure(key, label, level, Figure(one.value, one.low, one.high, 0, 0))
 
 
 def _stratum(
@@ -247,8 +251,8 @@ def _stratum(
     )
 
 
-def _froc_grid(protocol: Protocol) -> Floats:
-    """Return (Q,) false positives per image: to 1, or twice the last operating point."""
+def froc_grid(protocol: Protocol) -> Floats:
+    """Return (Q,) false positives per image for curves: to 1, or twice the last operating point."""
     steps = np.arange(_CURVE_POINTS) / (_CURVE_POINTS - 1)
     return steps * max(1.0, 2 * protocol.operating_points[-1])
 

@@ -10,9 +10,12 @@ _FIGURES = {
     "lesion_ap": ("region", "average precision of regions"),
     "afroc": ("region", "AFROC AUC"),
     "wafroc": ("region", "wAFROC AUC"),
+    "afroc1": ("region", "AFROC1 AUC"),
+    "wafroc1": ("region", "wAFROC1 AUC"),
     "auroc_and_ap": ("region", "mean of AUROC and average precision of regions"),
     "brier": ("calibration", "Brier score"),
     "ece": ("calibration", "expected calibration error"),
+    "ece_corrected": ("calibration", "calibration error, corrected for chance"),
 }
 _AT_THRESHOLD = {
     "sensitivity": ("image", "sensitivity"),
@@ -27,7 +30,7 @@ _AT_THRESHOLD = {
 }
 ORDER = tuple(_FIGURES)
 
-LESS_IS_BETTER = frozenset({"brier", "ece", "false_positives_per_image"})
+LESS_IS_BETTER = frozenset({"brier", "ece", "ece_corrected", "false_positives_per_image"})
 
 
 def level_and_label(key: str) -> tuple[str, str]:

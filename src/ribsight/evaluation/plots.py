@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ribsight.evaluation.canvas import COLOURS, INK, STYLES, Plot, blank, legend, square
-from ribsight.evaluation.results import Curve, FindingResult, Stratum
+from ribsight.evaluation.names import level_and_label
+from ribsight.evaluation.results import Curve, Figure, FindingResult, Stratum
 from ribsight.evaluation.training_plots import training_svgs
+from ribsight.evaluation.trainings import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +19,7 @@ __all__ = [
     "forest_plot",
     "froc_plot",
     "froc_svg",
+    "learning_plot",
     "reliability_plot",
     "roc_plot",
     "roc_svg",
@@ -140,11 +143,68 @@ def forest_plot(result: FindingResult, key: str = "wafroc") -> Plot | None:
         colour = COLOURS[list(dict.fromkeys(r.column for r, _ in rows)).index(one.column) % 4]
         axes.plot([low, high], [place, place], color=colour, linewidth=1.8)
         axes.plot([middle], [place], "s", color=colour, markersize=4)
-    names = [f"{one.column}: {one.label} ({one.lesions})" for one, _ in rows]
-    axes.set_yticks(range(len(rows)), [name.replace("$", r"\$") for name in names], fontsize=8)
+    names = [f"{one.column}: {one.label} ({one.lesions})".replace("_", " ") for one, _ in rows]
+    axes.set_yticks(range(len(rows)), [name.replace("$", r"\$") for name in names], fontsize=9)
     axes.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
     alt = f"{label} of {result.finding} in {len(rows)} strata with 95 % intervals, in the table too"
     return Plot(canvas, f"strata-{result.finding}", alt)
+
+
+def learning_plot(rows: Sequence[Trained]) -> Plot:
+    """Draw one figure of one finding against drawn regions: a line a method, a dot a training.
+
+    Args:
+        rows: of `summarize`, all of one finding and figure, with their `regions`.
+    """
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+
+    finding, key = rows[0].finding, rows[0].summary.key
+    label = level_and_label(key)[1]
+    canvas, axes = square("drawn regions", label)
+    amounts = sorted({float(one.regions or 0) for one in rows})
+    for index, method in enumerate(dict.fromkeys(one.method for one in rows)):
+        own = sorted(
+            (one for one in rows if one.method == method), key=lambda one: one.regions or 0
+        )
+        colour = COLOURS[index % len(COLOURS)]
+        x = [float(one.regions or 0) for one in own]
+        low, mean, high = np.array([_ends(one.summary.mean) for one in own]).T
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.vlines(x, low, high, color=colour, alpha=0.5, linewidth=0.8)
+        axes.plot(
+            x,
+            mean,
+            marker="o",
+            markersize=4,
+            linestyle=STYLES[index % len(STYLES)],
+            color=colour,
+            linewidth=1.8,
+            label=_label(method),
+        )
+        dots = [(float(one.regions or 0), value) for one in own for value in one.summary.seeds]
+        axes.plot(*zip(*dots, strict=True), "o", color=colour, markersize=2.5, alpha=0.6)
+    if amounts[0] > 0 and amounts[-1] >= 4 * amounts[0]:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(amounts)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.autoscale(axis="y")
+    axes.margins(y=0.08)
+    legend(axes)
+    alt = (
+        f"{label} of {finding} against the number of drawn regions; shaded: 95 % over trainings "
+        "and patients; small dots: single trainings"
+    )
+    return Plot(canvas, f"learning-{key}-{finding}", alt)
+
+
+def _ends(figure: Figure) -> tuple[float, float, float]:
+    """Return low, value and high; the value where there is no interval."""
+    assert figure.value is not None
+    if figure.low is None or figure.high is None:
+        return figure.value, figure.value, figure.value
+    return figure.low, figure.value, figure.high
 
 
 def _value(stratum: Stratum, key: str) -> tuple[float, float, float] | None:

@@ -81,6 +81,8 @@ def read_predictions(path: Path) -> Predictions:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or "schema" not in document:
+            raise RibsightError(f"{path} is no predictions file of ribsight: it names no schema")
         if document["schema"] != SCHEMA:
             raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
         return Predictions(

@@ -82,7 +82,8 @@ PRESETS: dict[str, Protocol] = {
         ap_ious=tuple(round(0.5 + 0.05 * step, 2) for step in range(10)),
         headline="ap",
         source="Lin et al., ECCV 2014, and pycocotools: AP over IoU 0.50:0.95, area all, 100 "
-        "detections. The FROC is at IoU 0.5; its operating points are ribsight's",
+        "detections. The FROC is at IoU 0.5; its operating points are ribsight's. Marks of equal "
+        "score pass a threshold together, there in the order of the file",
     ),
 }
 

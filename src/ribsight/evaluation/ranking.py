@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Gathered weights of about this many items stay in the processor's cache.
-_ITEMS_AT_ONCE = 250_000
-
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
@@ -102,13 +99,12 @@ def rank(
 def passed(ranked: Ranked, weights: Floats) -> Passed:
     """Return the sums when image n counts `weights[r, n]` times; `weights` is (R, N)."""
     edges = ranked.edges
+    by_image = np.ascontiguousarray(weights.T)
     sums = np.zeros((len(weights), len(edges)))
-    _segment_sums(weights, ranked.negative_image[: edges[-1]], edges[:-1], out=sums[:, 1:])
-    np.cumsum(sums, axis=1, out=sums)
-    gained = np.zeros((len(weights), len(ranked.starts)))
-    _segment_sums(
-        weights, ranked.positive_image, ranked.starts, gained, share=ranked.positive_share
-    )
+    between = _segment_sums(by_image, ranked.negative_image[: edges[-1]], edges)
+    np.cumsum(between, axis=1, out=sums[:, 1:])
+    ends = np.append(ranked.starts, len(ranked.positive_image))
+    gained = _segment_sums(by_image, ranked.positive_image, ends, ranked.positive_share)
     true = np.cumsum(gained, axis=1)
     n_images = weights.shape[1]
     return Passed(
@@ -152,16 +148,16 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 
 def _segment_sums(
-    weights: Floats, image: Ints, starts: Ints, out: Floats, share: Floats | None = None
-) -> None:
-    """Write (R, T) sums of `weights[:, image]` (times `share`) over the segments from `starts`."""
-    if not len(starts) or not len(image):
-        return
-    if share is not None and bool((share == 1).all()):
-        share = None
-    rows = max(1, _ITEMS_AT_ONCE // len(image))
-    for start in range(0, len(weights), rows):
-        gathered = np.take(weights[start : start + rows], image, axis=1)
-        if share is not None:
-            gathered *= share
-        np.add.reduceat(gathered, starts, axis=1, out=out[start : start + rows])
+    by_image: Floats, image: Ints, edges: Ints, share: Floats | None = None
+) -> Floats:
+    """Return (R, E - 1) sums over items between edges of (N, R) `by_image[image]` times `share`.
+
+    A sparse product: each item adds one row of weights of all resamples, which lies in one piece.
+    """
+    from scipy.sparse import csr_array
+
+    if len(edges) < 2 or not len(image):
+        return np.zeros((by_image.shape[1], max(0, len(edges) - 1)))
+    data = np.ones(len(image)) if share is None else share
+    items = csr_array((data, image, edges), shape=(len(edges) - 1, len(by_image)))
+    return np.ascontiguousarray((items @ by_image).T)

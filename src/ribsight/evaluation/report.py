@@ -81,6 +81,7 @@ def write_report(
     environment.filters.update(plain=_plain, p=_format_p)
     page = environment.get_template("report.html.j2").render(
         evaluation=evaluation,
+        on_split="" if evaluation.split == "all" else f" on the {evaluation.split} split",
         findings=[_section(evaluation, comparisons, one, gallery) for one in evaluation.findings],
         training=training_svgs(training or []),
         comparisons=comparisons,
@@ -116,8 +117,9 @@ def write_plots(
 def summary(result: FindingResult, split: str) -> str:
     """Return the figures of a finding as plain sentences with their intervals."""
     counts = result.counts
+    of_split = "" if split == "all" else f" of the {split} split"
     sentences = [
-        f"Measured on {counts.images} radiographs of the {split} split: {counts.positive} with "
+        f"Measured on {counts.images} radiographs{of_split}: {counts.positive} with "
         f"{_plain(result.finding)} ({counts.lesions} drawn regions), {counts.negative} without."
     ]
     if result.auroc.value is None:
@@ -154,6 +156,7 @@ def _section(
         "levels": by_level(main_figures(result)),
         "plots": [(plot.svg(), _CAPTIONS[name]) for name, plot in plots.items()],
         "forest": forest.svg() if forest else "",
+        "own_points": any(one.chosen_on == evaluation.split for one in result.operating_points),
         "points": [(point, _at(result, point.aim)) for point in result.operating_points],
         "gallery": _by_kind(gallery, result.finding),
         "checklist": checklist(evaluation, result),

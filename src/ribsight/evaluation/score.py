@@ -9,6 +9,7 @@ from ribsight.errors import RibsightError
 from ribsight.evaluation.bootstrap import two_sided_p
 from ribsight.evaluation.comparing import holm, permutation_p
 from ribsight.evaluation.curves import Floats
+from ribsight.evaluation.delong_figures import delong_change
 from ribsight.evaluation.measure import Measured, figure, measure
 from ribsight.evaluation.protocol import Protocol, require_equal
 from ribsight.evaluation.reading import Reading
@@ -198,7 +199,10 @@ def _difference(a: Measured, b: Measured, permutations: int, seed: int) -> Diffe
     named = []
     for one in a.result.figures:
         other = b.result.find(one.key)
-        if other is None or one.key.endswith("_delong"):
+        if other is None or one.key == "ece_corrected":
+            continue
+        if one.key.endswith("_delong"):
+            named.append(delong_change(a.truth, a.reading, b.reading, one.key))
             continue
         change, p = _paired(
             one.figure,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ribsight.errors import RibsightError
-from ribsight.evaluation.bootstrap import interval
+from ribsight.evaluation.bootstrap import interval, two_sided_p
 from ribsight.evaluation.curves import Floats
 from ribsight.evaluation.measure import Measured
 from ribsight.evaluation.protocol import require_equal
@@ -54,12 +54,15 @@ def across_seeds(runs: Sequence[Measured], key: str, *, seed: int = 0) -> Summar
         raise RibsightError(f"'{key}' is not defined in every training")
     drawn = np.stack([one.replicates[key] for one in runs])
     bounds = interval(resampled_mean(drawn, seed))
+    lone = runs[0].result.counts.groups == 1
+    nothing = lone or not bounds.used
     mean = Figure(
         float(np.mean(known)),
-        bounds.low if bounds.used else None,
-        bounds.high if bounds.used else None,
-        bounds.used,
+        None if nothing else bounds.low,
+        None if nothing else bounds.high,
+        0 if nothing else bounds.used,
         bounds.dropped,
+        "no interval: all images are of one group" if lone else "",
     )
     deviation = float(np.std(known, ddof=1)) if len(known) > 1 else None
     return Summary(key, tuple(known), mean, deviation)
@@ -72,6 +75,31 @@ def resampled_mean(drawn: Floats, seed: int) -> Floats:
     chosen = generator.integers(seeds, size=(seeds, replicates))
     mean: Floats = np.take_along_axis(drawn, chosen, axis=0).mean(axis=0)
     return mean
+
+
+def difference_across_seeds(
+    a: Sequence[Measured], b: Sequence[Measured], key: str, *, seed: int = 0
+) -> tuple[Figure, float | None]:
+    """Return mean of b - mean of a with its interval over trainings and patients, and a p value.
+
+    A resample draws the same patients for both methods, and the trainings of each on their own: no
+    training of one belongs to one of the other. Arguments and errors as `across_seeds`.
+    """
+    one, other = across_seeds(a, key, seed=seed), across_seeds(b, key, seed=seed)
+    assert one.mean.value is not None
+    assert other.mean.value is not None
+    if one.mean.low is None or other.mean.low is None:
+        return Figure(other.mean.value - one.mean.value, None, None, 0, 0, one.mean.note), None
+    drawn = [
+        resampled_mean(np.stack([run.replicates[key] for run in runs]), own)
+        for runs, own in ((a, seed), (b, seed + 1))
+    ]
+    differences = drawn[1] - drawn[0]
+    bounds = interval(differences)
+    value = other.mean.value - one.mean.value
+    return Figure(value, bounds.low, bounds.high, bounds.used, bounds.dropped), two_sided_p(
+        differences
+    )
 
 
 def learning_curve(

@@ -165,6 +165,8 @@ def difference_text(comparison: Comparison) -> str:
             words = in_words(one.difference, sign="+")
             if one.p_permutation is not None:
                 words += f", p {p_words(one.p_permutation)}, Holm {p_words(one.p_holm)}"
+            elif one.key.endswith("_delong") and one.p is not None:
+                words += f", p {p_words(one.p)}"
             lines.append(f"    {one.label:{width}}  {words}")
     return "\n".join(lines)
 

@@ -127,9 +127,18 @@ def truth_of(cohort: Cohort, finding: str) -> Truth:
         region_image=np.array([index for index, _ in drawn], dtype=np.int64),
         region_boxes=np.array([one.box for _, one in drawn], dtype=np.float64).reshape(-1, 4),
         patients=() if None in patients else tuple(patients),
+        spacing=_spacing(cohort),
         outlines=tuple(one.polygons for _, one in drawn),
         image_columns=_cohort_columns(cohort, finding),
     )
+
+
+def _spacing(cohort: Cohort) -> NDArray[np.float64]:
+    """Return (N,) mm per stored pixel as the headers say, NaN where they say nothing."""
+    if "spacing_mm" not in cohort.radiographs.columns:
+        return np.full(cohort.radiographs.height, np.nan)
+    said = cohort.radiographs["spacing_mm"].cast(pl.Float64, strict=False).to_numpy()
+    return np.where(said > 0, said, np.nan)
 
 
 def _cohort_columns(cohort: Cohort, finding: str) -> Columns:

@@ -20,10 +20,12 @@ _SAME = {
     "x1": ("x_max", "xmax"),
     "y1": ("y_max", "ymax"),
     "reader": ("rad_id", "annotator"),
+    "patient": ("patient_id",),
     "state": ("target",),
-    "spacing": ("mm_per_px", "mm_per_pixel", "pixel_spacing"),
+    "spacing": ("mm_per_px", "mm_per_pixel", "pixel_spacing", "spacing_mm"),
     "score": ("confidence", "probability"),
 }
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 TRUE, FALSE = {"1", "true", "yes"}, {"0", "false", "no", ""}
 
 
@@ -35,11 +37,13 @@ class CsvTable:
         path: of the file.
         columns: in order.
         rows: one mapping a row of the file; the first has number 2, after the header.
+        decimal_comma: whether 0,5 is a half, as in files that part cells by semicolons.
     """
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
+    decimal_comma: bool = False
 
     def where(self, row: int) -> str:
         """Return file and row for a message."""
@@ -53,7 +57,7 @@ class CsvTable:
         """
         text = self.rows[row].get(column, "")
         try:
-            value = float(text)
+            value = float(text.replace(",", ".") if self.decimal_comma else text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -84,17 +88,23 @@ class CsvTable:
 
 
 def read_csv(path: Path) -> CsvTable:
-    """Read a CSV, as text.
+    """Read a CSV, as text; cells may be parted by commas, semicolons or tabs.
 
     Raises:
-        RibsightError: no such file, no CSV, no rows, or two columns of one meaning.
+        RibsightError: no such file, no text in UTF-8, no CSV, no header, or two columns of one
+            meaning.
     """
     try:
-        table = pl.read_csv(path, infer_schema=False)
+        content = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     except OSError as error:
         raise RibsightError(f"cannot read {path}: {error.strerror or error}") from error
+    separator = _separator(path, content)
+    try:
+        table = pl.read_csv(content, infer_schema=False, separator=separator)
     except pl.exceptions.PolarsError as error:
-        raise RibsightError(f"{path} is not a readable CSV: {error}") from error
+        raise RibsightError(
+            f"{path} is not a readable CSV: {str(error).splitlines()[0]}"
+        ) from error
     names = [_known(name, table.columns) for name in table.columns]
     for name in names:
         if names.count(name) > 1:
@@ -107,7 +117,23 @@ def read_csv(path: Path) -> CsvTable:
         {name: (value or "").strip() for name, value in row.items()}
         for row in table.iter_rows(named=True)
     )
-    return CsvTable(path, tuple(names), rows)
+    return CsvTable(path, tuple(names), rows, decimal_comma=separator == ";")
+
+
+def _separator(path: Path, content: bytes) -> str:
+    """Return what parts the cells of the header: the one there is most of."""
+    if not content.strip():
+        raise RibsightError(f"{path} is empty: it needs a row of column names")
+    if b"\0" in content[:1000]:
+        raise RibsightError(f"{path} is no text: save it as CSV in UTF-8")
+    try:
+        header = content.decode("utf-8").lstrip().splitlines()[0]
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise RibsightError(f"{path}, row {line} is not in UTF-8: save it as UTF-8") from error
+    if header.startswith(("{", "[")):
+        raise RibsightError(f"{path} holds JSON, not CSV: give its name the ending .json")
+    return max(",;\t", key=header.count)
 
 
 def require(table: CsvTable, *columns: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from ribsight.errors import RibsightError, nearest
 from ribsight.evaluation.evaluate import answers_of
 from ribsight.evaluation.inputs.csv_table import CsvTable, read_csv, require
+from ribsight.evaluation.inputs.image_columns import stem_of
 from ribsight.evaluation.inputs.json_file import read_json
 from ribsight.evaluation.inputs.truth_coco import corners
 from ribsight.evaluation.inputs.truth_csv import ONLY_FINDING
@@ -62,6 +63,11 @@ def read_marks(
         rows = _from_csv(read_csv(path), truth, called, further_images)
     else:
         document = read_json(path)
+        if isinstance(document, dict) and "annotations" in document:
+            raise RibsightError(
+                f"{path} is a truth in COCO's format, not marks: COCO results are a list with a "
+                "score each (are --truth and --marks swapped?)"
+            )
         if isinstance(document, dict):
             predictions = _renamed(read_predictions(path), truth, called)
             answers = answers_of(predictions)
@@ -86,7 +92,7 @@ def _renamed(predictions: Predictions, truth: NamedTruth, called: Mapping[str, s
     images = tuple(
         replace(
             one,
-            id=truth.names.get(one.id, one.id),
+            id=_image_named(truth, one.id) or one.id,
             findings={called.get(key, key): value for key, value in one.findings.items()},
         )
         for one in predictions.images
@@ -98,11 +104,16 @@ def _renamed(predictions: Predictions, truth: NamedTruth, called: Mapping[str, s
 def _from_csv(
     table: CsvTable, truth: NamedTruth, called: Mapping[str, str], further_images: bool
 ) -> MarkRows:
+    if "score" not in table.columns and ("x0" in table.columns or "state" in table.columns):
+        raise RibsightError(
+            f"{table.path} has regions or states but no column 'score', so it seems to be a truth "
+            "(are --truth and --marks swapped?)"
+        )
     require(table, "image", "score")
     rows = MarkRows()
     unknown: list[str] = []
     for row, cells in enumerate(table.rows):
-        image = truth.names.get(cells["image"]) or truth.names.get(Path(cells["image"]).stem)
+        image = _image_named(truth, cells["image"])
         finding = _finding(table, row, truth, called)
         score, box = table.number(row, "score"), table.box(row)
         if image is None:
@@ -118,6 +129,14 @@ def _from_csv(
         rows.marks.setdefault(finding, []).append((image, x, y, score, box or _NO_BOX))
     _refuse_unknown(unknown, further_images)
     return rows
+
+
+def _image_named(truth: NamedTruth, name: str) -> str | None:
+    """Return the image that goes by a name, or else by that id in a COCO file."""
+    for known, key in ((truth.names, name), (truth.names, stem_of(name)), (truth.ids, name)):
+        if key in known:
+            return known[key]
+    return None
 
 
 def _finding(table: CsvTable, row: int, truth: NamedTruth, called: Mapping[str, str]) -> str:
@@ -168,7 +187,9 @@ def _from_coco(
         if not (x1 > x0 and y1 > y0):
             raise RibsightError(f"{where}: its box has no area")
         image = result.get("image_id")
-        id_ = truth.names.get(image) if isinstance(image, int | str) else None
+        id_ = truth.ids.get(image) if isinstance(image, int | str) else None
+        if id_ is None and isinstance(image, str):
+            id_ = _image_named(truth, image)
         if id_ is None:
             unknown.append(f"{where}: image {image!r}")
             continue

@@ -60,9 +60,20 @@ def read_truth_coco(path: Path) -> TruthRows:
         regions=regions,
         states=(),
         findings=tuple(dict.fromkeys(categories.values())),
-        coco_images={id_: one.name for id_, one in images.items()},
-        coco_categories=categories,
+        coco_images=_either_type({id_: one.name for id_, one in images.items()}),
+        coco_categories=_either_type(categories),
     )
+
+
+def _either_type(by_id: Mapping[Any, str]) -> dict[object, str]:
+    """Return the names by id, 7 and "7" being the same one where only one of them is there."""
+    other: dict[object, str] = {}
+    for id_, name in by_id.items():
+        if isinstance(id_, int):
+            other[str(id_)] = name
+        elif isinstance(id_, str) and id_.isdecimal():
+            other[int(id_)] = name
+    return {**other, **by_id}
 
 
 def _image(path: Path, image: Mapping[str, Any]) -> ImageRow:

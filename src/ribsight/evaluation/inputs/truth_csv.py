@@ -33,6 +33,11 @@ def read_truth_csv(path: Path) -> TruthRows:
     """
     table = read_csv(path)
     require(table, "image")
+    if "score" in table.columns and not {"x0", "box_width", "state"} & set(table.columns):
+        raise RibsightError(
+            f"{path} has scores but neither boxes nor states, so it seems to be marks (are --truth "
+            "and --marks swapped?)"
+        )
     extra = [name for name in table.columns if name not in _KNOWN]
     of_images, first = _by_image(table, extra)
     regions, states = [], []
@@ -70,11 +75,16 @@ def read_truth_csv(path: Path) -> TruthRows:
 def read_image_csv(path: Path) -> list[ImageRow]:
     """Read a CSV with one row an image: patient, group, size, spacing, columns for strata.
 
+    Without a column `image` but with `patient`, a row says of all images of a patient; then its
+    name is empty.
+
     Raises:
-        RibsightError: no such file, no column `image`, an image twice, or a cell that cannot be
-            understood, with its row.
+        RibsightError: no such file, neither column, an image or patient twice, or a cell that
+            cannot be understood, with its row.
     """
     table = read_csv(path)
+    if "image" not in table.columns and "patient" in table.columns:
+        return _patient_rows(table)
     require(table, "image")
     extra = [name for name in table.columns if name not in _KNOWN]
     seen: dict[str, int] = {}
@@ -87,6 +97,30 @@ def read_image_csv(path: Path) -> list[ImageRow]:
         seen[cells["image"]] = row
     return [
         _image(table, row, {name: table.rows[row][name] for name in extra}) for row in seen.values()
+    ]
+
+
+def _patient_rows(table: CsvTable) -> list[ImageRow]:
+    extra = [name for name in table.columns if name not in _KNOWN]
+    first: dict[str, int] = {}
+    for row, cells in enumerate(table.rows):
+        if not cells["patient"]:
+            raise RibsightError(f"{table.where(row)}: no patient is named")
+        if cells["patient"] in first:
+            raise RibsightError(
+                f"{table.where(row)}: patient {cells['patient']} is also in row "
+                f"{first[cells['patient']] + 2}: give each patient one row"
+            )
+        first[cells["patient"]] = row
+    return [
+        ImageRow(
+            name="",
+            where=table.where(row),
+            patient=patient,
+            group=table.rows[row].get("group", ""),
+            columns={name: table.rows[row][name] for name in extra},
+        )
+        for patient, row in first.items()
     ]
 
 

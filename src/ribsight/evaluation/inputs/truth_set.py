@@ -9,6 +9,7 @@ import numpy as np
 
 from ribsight.cohort.tables import load_cohort
 from ribsight.errors import RibsightError, nearest
+from ribsight.evaluation.inputs.image_columns import names_of, with_columns, with_images
 from ribsight.evaluation.inputs.readers import combine_readers
 from ribsight.evaluation.inputs.rows import ImageRow, RegionRow, TruthRows
 from ribsight.evaluation.inputs.truth_coco import read_truth_coco
@@ -25,13 +26,14 @@ class NamedTruth:
 
     Attributes:
         truth: by finding.
-        names: image id by every name it goes by: its own, its file's name without ending, its id
-            in a COCO file.
+        names: image id by every name it goes by: its own, its file's name without ending.
+        ids: image id by its id in a COCO file.
         categories: finding by its id in a COCO file.
     """
 
     truth: TruthSet
     names: Mapping[object, str]
+    ids: Mapping[object, str]
     categories: Mapping[object, str]
 
 
@@ -47,7 +49,8 @@ def read_truth(
 
     Args:
         path: of the truth.
-        images: a CSV about images: patients, sizes, spacing, columns for strata.
+        images: a CSV about images, or about patients: sizes, spacing, columns for strata; of a
+            cohort only the columns are taken.
         split: of a cohort; all of it if not given.
         readers: how to join several readers, see `combine_readers`.
         ignore: (column, value) of regions that become ignore regions.
@@ -63,7 +66,7 @@ def read_truth(
     rows = combine_readers(read(path), readers)
     hashes = [file_sha256(path)]
     if images is not None:
-        rows = _with_images(rows, read_image_csv(images))
+        rows = with_images(rows, read_image_csv(images), str(images))
         hashes.append(file_sha256(images))
     rows = _with_ignored(rows, ignore)
     if not rows.images:
@@ -73,8 +76,9 @@ def read_truth(
     chosen = f"{readers or ''} {sorted(ignore)}"
     fingerprint = hashlib.sha256("\n".join([*hashes, chosen]).encode()).hexdigest()
     truths = {finding: _truth(rows, finding) for finding in rows.findings}
-    names = {**_names([one.name for one in rows.images]), **rows.coco_images}
-    return NamedTruth(TruthSet(truths, fingerprint, "all"), names, rows.coco_categories)
+    names = names_of([one.name for one in rows.images])
+    whole = TruthSet(truths, fingerprint, "all")
+    return NamedTruth(whole, names, rows.coco_images, rows.coco_categories)
 
 
 def _from_cohort(
@@ -84,49 +88,18 @@ def _from_cohort(
     readers: str | None,
     ignore: Sequence[tuple[str, str]],
 ) -> NamedTruth:
-    if images is not None or readers is not None or ignore:
-        raise RibsightError("--images, --readers and --ignore are for files, not for a cohort")
+    if readers is not None or ignore:
+        raise RibsightError("--readers and --ignore are for files, not for a cohort")
     cohort = load_cohort(path)
     part = cohort if split is None else cohort.select(split)
     truths = {finding: truth_of(part, finding) for finding in cohort.findings}
+    if images is not None:
+        further = read_image_csv(images)
+        truths = {
+            finding: with_columns(one, further, str(images)) for finding, one in truths.items()
+        }
     truth = TruthSet(truths, cohort.fingerprint(), split or "all")
-    return NamedTruth(truth, _names(part.ids), {})
-
-
-def _names(ids: Sequence[str]) -> dict[object, str]:
-    """Return every id by itself, and by its file name without ending where that is only one's."""
-    stems: dict[str, list[str]] = {}
-    for id_ in ids:
-        stems.setdefault(Path(id_).stem, []).append(id_)
-    names: dict[object, str] = {stem: one[0] for stem, one in stems.items() if len(one) == 1}
-    return names | {id_: id_ for id_ in ids}
-
-
-def _with_images(rows: TruthRows, further: Sequence[ImageRow]) -> TruthRows:
-    """Join what the CSV of images knows; images that only it names are without any finding."""
-    names = _names([one.name for one in further])
-    by_name = {one.name: one for one in further}
-    joined, seen = [], set()
-    for one in rows.images:
-        known = names.get(one.name) or names.get(Path(one.name).stem)
-        if known is None:
-            joined.append(one)
-            continue
-        seen.add(known)
-        more = by_name[known]
-        joined.append(
-            replace(
-                one,
-                patient=more.patient or one.patient,
-                group=more.group or one.group,
-                width=more.width or one.width,
-                height=more.height or one.height,
-                spacing=more.spacing or one.spacing,
-                columns={**one.columns, **more.columns},
-            )
-        )
-    joined += [one for one in further if one.name not in seen]
-    return replace(rows, images=joined)
+    return NamedTruth(truth, names_of(part.ids), {}, {})
 
 
 def _with_ignored(rows: TruthRows, ignore: Sequence[tuple[str, str]]) -> TruthRows:
