@@ -8,12 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image, ImageDraw
 
+from ribsight.cli.main import cli
 from ribsight.cohort.tables import load_cohort
+from ribsight.errors import RibsightError
 from ribsight.radiographs import read_radiograph
 
 
@@ -25,6 +28,14 @@ def ribsight(*arguments: object) -> "subprocess.CompletedProcess[str]":
         check=False,
         timeout=240,
     )
+
+
+def refusal(*arguments: object) -> str:
+    """Return the one sentence that a command ends with, run in this process."""
+    with pytest.raises((RibsightError, click.ClickException)) as error:
+        cli.main([str(one) for one in arguments], prog_name="ribsight", standalone_mode=False)
+    said = error.value
+    return said.format_message() if isinstance(said, click.ClickException) else str(said)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -249,9 +260,8 @@ def test_a_wrong_review_changes_nothing(lettered: Path, key: Path, tmp_path: Pat
         (f"{held.stem},,,,,,blackout\n", "row 2 says blackout and has no box"),
     ):
         (tmp_path / "checked.csv").write_text(header + line)
-        done = ribsight("deidentify", "--out", out, "--accept-review", tmp_path / "checked.csv")
-        assert done.returncode == 2
-        assert says in done.stderr
+        checked = tmp_path / "checked.csv"
+        assert says in refusal("deidentify", "--out", out, "--accept-review", checked)
         assert tree(out) == before
 
 
@@ -288,10 +298,7 @@ def test_mistakes_are_one_sentence(registry: Path, key: Path, out: Path, tmp_pat
         (["--out", new, "--accept-review", "x.csv"], "is no output of"),
         (["--out", out, "--accept-review", tmp_path / "x.csv"], "cannot read"),
     ):
-        done = ribsight("deidentify", *given)
-        assert done.returncode == 2, (given, done.stderr)
-        assert says in done.stderr
-        assert "Traceback" not in done.stderr
+        assert says in refusal("deidentify", *given)
     assert not list(new.rglob("*.dcm"))
 
 

@@ -189,14 +189,14 @@ def _candidates(
         block = slice(start, start + _BLOCK)
         later = flat[start:]
         # Turning the later picture by the inverse is what is named, so the earlier is turned here.
-        likeness = np.stack(
-            [
-                oriented_frequencies(looks[block], one).reshape(-1, flat.shape[1]) @ later.T
-                for one in _INVERSE
-            ]
-        )
-        orientation = np.abs(likeness).argmax(axis=0)
-        signed = np.take_along_axis(likeness, orientation[None], axis=0)[0]
+        signed = np.zeros((len(looks[block]), len(later)), dtype=np.float32)
+        orientation = np.zeros(signed.shape, dtype=np.int8)
+        for named, undone in enumerate(_INVERSE):
+            turned = oriented_frequencies(looks[block], undone).reshape(-1, flat.shape[1])
+            likeness = turned @ later.T
+            better = np.abs(likeness) > np.abs(signed)
+            signed[better] = likeness[better]
+            orientation[better] = named
         strength = np.abs(signed)
         strength[owner[block][:, None] >= owner[start:][None]] = 0
         for row in range(len(strength)):
