@@ -1,5 +1,6 @@
 """Damaged files: a radiograph or one clear sentence, nothing else."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.uid import UID
 
-from ribsight.radiographs import UnreadableImageError, read_radiograph
+from ribsight.radiographs import UnreadableImageError, dicom, read_radiograph
 from ribsight.radiographs.guarded import GuardedReader
 
 Encode = Callable[..., bytes]
@@ -159,3 +160,18 @@ def test_a_wrong_length_of_the_pixels_is_refused(
     at = content.index(b"\xe0\x7f\x10\x00OW\0\0") + 8
     wrong = content[:at] + length.to_bytes(4, "little") + content[at + 4 :]
     assert reads_or_refuses(path, wrong) == (length == 0xFFFFFFFE)
+
+
+def test_decoders_log_nothing_of_what_they_choke_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def chatty(content: bytes) -> None:
+        logging.getLogger("pydicom.pixels.decoders.base").error("PLANTED^NAME")
+        raise ValueError("PLANTED^NAME")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dicom, "_read", chatty)
+        with pytest.raises(UnreadableImageError) as caught:
+            dicom.read_dicom(tmp_path / "a.dcm", b"")
+    assert "PLANTED" not in str(caught.value)
+    assert caplog.text == ""

@@ -1,6 +1,7 @@
 """A DICOM file -> a radiograph as a viewer shows it, bone bright."""
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,14 +86,18 @@ def read_dicom(name: PurePath | str, content: bytes) -> Radiograph:
 @contextmanager
 def _silent_pydicom() -> Iterator[None]:
     """Keep pydicom from warning and logging: it quotes values, which may name the patient."""
-    was_disabled = pydicom.config.logger.disabled
+    logger = pydicom.config.logger
+    was_disabled, level = logger.disabled, logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pydicom.config.logger.disabled = True
+        logger.disabled = True
+        # Loggers of modules below it ask for its level, not whether it is disabled.
+        logger.setLevel(logging.CRITICAL + 1)
         try:
             yield
         finally:
-            pydicom.config.logger.disabled = was_disabled
+            logger.disabled = was_disabled
+            logger.setLevel(level)
 
 
 def _read(content: bytes) -> Radiograph:
