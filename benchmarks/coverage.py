@@ -116,7 +116,7 @@ def cover(name, alike, by_image, sets, replicates, patients):
         exact = delong(readings[0].image_scores, truth.positive)
         held[PLAIN] += exact.low <= true[0]["auroc"][0] <= exact.high
         for key in PAIRED:
-            at = interval(other.drawn.figures[key] - one.drawn.figures[key])
+            at = interval(other.drawn.figures[key] - one.drawn.figures[key], groups=one.groups)
             held[f"{key}, difference"] += at.low <= true[1][key][0] - true[0][key][0] <= at.high
     print(f"\n{name}: {sets} data sets of {patients} patients, {images / sets:.0f} images each")
     print(f"{'figure':30s} {'true':>7s}  cover   outside 93-97 %")

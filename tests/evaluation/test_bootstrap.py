@@ -6,6 +6,7 @@ from ribsight.evaluation.bootstrap import (
     band,
     cluster_weights,
     interval,
+    reach,
     two_sided_p,
     weight_parts,
 )
@@ -41,6 +42,18 @@ def test_same_seed_same_numbers_however_they_are_cut(monkeypatch: pytest.MonkeyP
 def test_no_resample_is_an_error() -> None:
     with pytest.raises(RibsightError, match="at least 1"):
         cluster_weights(GROUPS, 0, seed=0)
+
+
+def test_few_groups_widen_the_interval() -> None:
+    values = np.random.default_rng(0).normal(size=200_000)
+    plain, few = interval(values), interval(values, groups=10)
+    assert plain.high == pytest.approx(1.96, abs=0.02)
+    # Student's 2.262 of 9 degrees of freedom, times the root of 10 / 9.
+    assert few.high == pytest.approx(2.262 * (10 / 9) ** 0.5, abs=0.04)
+    assert few.low == pytest.approx(-few.high, abs=0.06)
+    low, high = band(values[:, None], groups=10)
+    assert (low[0], high[0]) == (few.low, few.high)
+    assert reach(0.95, 100_000) == pytest.approx(reach(0.95), abs=1e-3)
 
 
 def test_interval_without_any_value_says_so() -> None:

@@ -185,9 +185,10 @@ def _coco_ap(events: list[tuple[float, bool]], lesions: int) -> float:
     for threshold in sorted({score for score, _ in events}, reverse=True):
         passed = [hit for score, hit in events if score >= threshold]
         points.append((passed.count(True) / lesions, passed.count(True) / len(passed)))
-    recalls = [step / 100 for step in range(101)]
+    # The very numbers of pycocotools: its 0.7 is 0.7000000000000001, which a recall of 7/10 misses.
+    recalls = np.linspace(0.0, 1.0, 101).tolist()
     return sum(
-        max((precision for recall, precision in points if recall >= at - 1e-12), default=0.0)
+        max((precision for recall, precision in points if recall >= at), default=0.0)
         for at in recalls
     ) / len(recalls)
 

@@ -10,6 +10,7 @@ from ribsight.evaluation.bootstrap import (
     bca_interval,
     interval,
     jackknife_weights,
+    tails,
     weight_parts,
 )
 from ribsight.evaluation.calibration import error_bounds, reliability
@@ -76,7 +77,12 @@ class Resampled:
     drawn: Replicates
     left_out: Replicates
     replicates: int
-    lone_group: bool
+    groups: int
+
+    @property
+    def lone_group(self) -> bool:
+        """Whether there is nothing to resample."""
+        return self.groups == 1
 
     def figure(self, key: str) -> Figure:
         """Return a figure with its interval, or the reason there is none."""
@@ -89,15 +95,15 @@ class Resampled:
         if key not in self.plain.figures:
             attribute = _ATTRIBUTE.get(key, "froc")
             note = self.items.why.get(attribute) or self.items.why.get("froc", "not defined")
-            return figure(None, drawn, self.lone_group, note)
+            return figure(None, drawn, self.groups, note)
         value = float(self.plain.figures[key][0])
         if np.isnan(value):
-            return figure(None, drawn, self.lone_group, _NAN_NOTES.get(key, _NAN_NOTE))
+            return figure(None, drawn, self.groups, _NAN_NOTES.get(key, _NAN_NOTE))
         if self.lone_group:
-            return figure(value, drawn, self.lone_group)
-        bounds = bca_interval(value, drawn, self.left_out.figures[key])
+            return figure(value, drawn, self.groups)
+        bounds = bca_interval(value, drawn, self.left_out.figures[key], groups=self.groups)
         if not bounds.used:
-            return figure(value, drawn, self.lone_group)
+            return figure(value, drawn, self.groups)
         return Figure(value, bounds.low, bounds.high, bounds.used, bounds.dropped)
 
     def _calibration_error(self, *, corrected: bool) -> Figure:
@@ -189,17 +195,17 @@ def resample(
         {key: np.concatenate([one.curves[key] for one in parts]) for key in plain.curves},
     )
     left_out = replicate(items, jackknife_weights(truth.groups))
-    lone = len(np.unique(truth.groups[truth.state != NOT_KNOWN])) == 1
-    return Resampled(items, plain, drawn, left_out, replicates, lone)
+    groups = len(np.unique(truth.groups[truth.state != NOT_KNOWN]))
+    return Resampled(items, plain, drawn, left_out, replicates, groups)
 
 
-def figure(value: float | None, replicates: Floats, lone_group: bool, note: str = "") -> Figure:
+def figure(value: float | None, replicates: Floats, groups: int, note: str = "") -> Figure:
     """Return a value with the percentiles of its (R,) replicates, or why there are none."""
     if value is None:
         return Figure(None, None, None, 0, len(replicates), note)
-    if lone_group:
+    if groups == 1:
         return Figure(value, None, None, 0, 0, "no interval: all images are of one group")
-    bounds = interval(replicates)
+    bounds = interval(replicates, groups=groups)
     if not bounds.used:
         return Figure(value, None, None, 0, bounds.dropped, "no interval: no usable resample")
     return Figure(value, bounds.low, bounds.high, bounds.used, bounds.dropped)
@@ -260,7 +266,7 @@ def froc_grid(protocol: Protocol) -> Floats:
 def _curve(x: Floats, sampled: Resampled, name: str) -> Curve | None:
     if name not in sampled.plain.curves:
         return None
-    low, high = band(sampled.drawn.curves[name])
+    low, high = band(sampled.drawn.curves[name], groups=sampled.groups)
     if sampled.lone_group or np.isnan(low).any():
         return Curve(x, sampled.plain.curves[name][0], None, None)
     return Curve(x, sampled.plain.curves[name][0], low, high)
@@ -273,7 +279,7 @@ def _reliability(sampled: Resampled, truth: Truth) -> Reliability | None:
     plain = reliability(images, np.ones((1, len(truth.images))))
     drawn = sampled.drawn.curves["reliability"]
     # A bin that a resample leaves empty has no share there; the others still say how wide it is.
-    low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
+    low, high = np.nanquantile(drawn, tails(0.95, sampled.groups), axis=0)
     return Reliability(plain.weight[0].astype(np.int64), plain.said[0], plain.true[0], low, high)
 
 

@@ -116,7 +116,7 @@ def _choose(
         _thresholds(aim, truth, reading, table, weights)
         for weights in weight_parts(truth.groups, replicates, scored.evaluation.seed)
     ]
-    bounds = interval(np.concatenate(drawn))
+    bounds = interval(np.concatenate(drawn), groups=int(truth.groups.max()) + 1)
     lone = int(truth.groups.max()) == 0 or not bounds.used
     calls = calls_at(plain, truth, reading, table)
     achieved = figures_at(calls, np.ones((1, len(truth.images))))

@@ -209,7 +209,7 @@ def _difference(a: Measured, b: Measured, permutations: int, seed: int) -> Diffe
             other,
             a.replicates.get(one.key, np.zeros(0)),
             b.replicates.get(one.key, np.zeros(0)),
-            a.result.counts.groups == 1,
+            a.result.counts.groups,
         )
         named.append(
             NamedDifference(one.key, one.label, one.level, change, p, permuted.get(one.key))
@@ -222,11 +222,11 @@ def _difference(a: Measured, b: Measured, permutations: int, seed: int) -> Diffe
 
 
 def _paired(
-    a: Figure, b: Figure, replicates_a: Floats, replicates_b: Floats, lone_group: bool
+    a: Figure, b: Figure, replicates_a: Floats, replicates_b: Floats, groups: int
 ) -> tuple[Figure, float | None]:
     """Return b - a with the interval of the paired differences, and its p value."""
     if a.value is None or b.value is None:
         return Figure(None, None, None, 0, 0, a.note or b.note), None
     differences = replicates_b - replicates_a
-    difference = figure(b.value - a.value, differences, lone_group)
+    difference = figure(b.value - a.value, differences, groups)
     return difference, two_sided_p(differences) if difference.replicates else None

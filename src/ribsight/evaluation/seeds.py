@@ -53,7 +53,7 @@ def across_seeds(runs: Sequence[Measured], key: str, *, seed: int = 0) -> Summar
     if len(known) < len(runs):
         raise RibsightError(f"'{key}' is not defined in every training")
     drawn = np.stack([one.replicates[key] for one in runs])
-    bounds = interval(resampled_mean(drawn, seed))
+    bounds = interval(resampled_mean(drawn, seed), groups=runs[0].result.counts.groups)
     lone = runs[0].result.counts.groups == 1
     nothing = lone or not bounds.used
     mean = Figure(
@@ -95,7 +95,7 @@ def difference_across_seeds(
         for runs, own in ((a, seed), (b, seed + 1))
     ]
     differences = drawn[1] - drawn[0]
-    bounds = interval(differences)
+    bounds = interval(differences, groups=a[0].result.counts.groups)
     value = other.mean.value - one.mean.value
     return Figure(value, bounds.low, bounds.high, bounds.used, bounds.dropped), two_sided_p(
         differences
