@@ -151,23 +151,18 @@ def _states(
 ) -> "np.ndarray[tuple[int], np.dtype[np.int8]]":
     """Return positive where a region is drawn, else what is stated, else negative."""
     state = np.full(len(index), NEGATIVE, dtype=np.int8)
+    drawn = {one.image: one for one in reversed(regions)}
     for stated in rows.states:
         if stated.finding in {finding, ""}:
             code = STATE_CODES.get(DiagnosisState(stated.state), NOT_KNOWN)
             state[index[stated.image]] = code
-            if code == NEGATIVE and stated.finding:
-                _refuse(stated.image, stated.where, regions)
+            if code == NEGATIVE and stated.finding and stated.image in drawn:
+                raise RibsightError(
+                    f"{stated.where} says that image {stated.image} is without '{finding}', and "
+                    f"{drawn[stated.image].where} has a region of it: correct one of them"
+                )
     state[[index[one.image] for one in regions]] = POSITIVE
     return state
-
-
-def _refuse(image: str, where: str, regions: Sequence[RegionRow]) -> None:
-    for one in regions:
-        if one.image == image:
-            raise RibsightError(
-                f"{where} says that image {image} is without '{one.finding}', and {one.where} has "
-                "a region of it: correct one of them"
-            )
 
 
 def _inside(regions: Sequence[RegionRow], images: Mapping[str, ImageRow]) -> None:
