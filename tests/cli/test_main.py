@@ -48,6 +48,9 @@ def test_help_lists_all_commands() -> None:
         "regions",
         "train",
         "evaluate",
+        "score",
+        "compare",
+        "learning-curve",
         "predict",
     ):
         assert f"  {command} " in done.stdout

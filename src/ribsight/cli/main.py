@@ -37,6 +37,10 @@ _COMMANDS = {
     "evaluate": ("ribsight.cli.evaluate_command:evaluate", "Measure a detector, with a report."),
     "score": ("ribsight.cli.score_command:score", "Score any detector's marks against a truth."),
     "compare": ("ribsight.cli.score_command:compare", "Compare detectors' marks, paired."),
+    "learning-curve": (
+        "ribsight.cli.learning_curve_command:learning_curve",
+        "Figures against the number of drawn regions.",
+    ),
     "predict": ("ribsight.cli.predict_command:predict", "Find fractures in images."),
 }
 # Of the machine, not of ribsight: the sentence is enough.
