@@ -30,13 +30,15 @@ def nested(depth: int) -> bytes:
     return plain[:at] + (sequence + item) * depth + plain[at:]
 
 
-def many_items(count: int) -> bytes:
-    """Return a radiograph with a sequence of so many empty items."""
+def many_items(count: int, *, delimited: bool = False) -> bytes:
+    """Return a radiograph with a sequence of so many empty items, its length said or not."""
     plain = dicom(1)
     at = plain.index(struct.pack("<HH2s", 0x0028, 0x0002, b"US"))
     item = struct.pack("<HHL", 0xFFFE, 0xE000, 0)
-    sequence = struct.pack("<HH2sHL", 0x0008, 0x1032, b"SQ", 0, count * len(item))
-    return plain[:at] + sequence + item * count + plain[at:]
+    length = 0xFFFFFFFF if delimited else count * len(item)
+    end = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0) if delimited else b""
+    sequence = struct.pack("<HH2sHL", 0x0008, 0x1032, b"SQ", 0, length)
+    return plain[:at] + sequence + item * count + end + plain[at:]
 
 
 def test_every_refused_file_has_its_reason(tmp_path: Path, ingest: Ingest) -> None:
@@ -49,6 +51,7 @@ def test_every_refused_file_has_its_reason(tmp_path: Path, ingest: Ingest) -> No
         "deflated": (deflated(2), "deflated"),
         "bomb": (deflated(2, extra=100_000_000), "deflated"),
         "nested": (nested(5000), "nested"),
+        "long-value": (many_items(1_000_000), "duplicate"),
         "half-header": (dicom(3)[:400], "truncated"),
         "half-pixels": (dicom(3)[:-100], "truncated"),
         "no-pixels": (dicom(3, PixelData=None), "truncated"),
@@ -202,7 +205,7 @@ def read_all(chunks: list[list[Task]], folder: Path, **limits: Any) -> list[Row]
 def test_a_file_that_holds_up_its_reader_costs_itself(tmp_path: Path) -> None:
     """A long sequence stands for whatever takes too long; the reader is killed, twice."""
     paths = [write(tmp_path / f"{number}", dicom(number)) for number in range(5)]
-    slow = write(tmp_path / "slow", many_items(1_500_000))
+    slow = write(tmp_path / "slow", many_items(1_500_000, delimited=True))
     tasks = [task(path) for path in (*paths[:3], slow, *paths[3:])]
     rows = read_all([tasks], tmp_path, seconds=2.0, memory=4 << 30)
     by_name = {Path(row["source"]).name: row for row in rows}
@@ -214,10 +217,10 @@ def test_a_file_that_holds_up_its_reader_costs_itself(tmp_path: Path) -> None:
 
 
 def test_a_file_that_needs_too_much_memory_costs_itself(tmp_path: Path) -> None:
-    hungry = write(tmp_path / "hungry", many_items(1_500_000))
+    hungry = write(tmp_path / "hungry", many_items(1_000_000, delimited=True))
     good = write(tmp_path / "good", dicom(1))
     chunks = [[task(hungry), task(good)]]
-    rows = read_all(chunks, tmp_path, memory=200 << 20)
+    rows = read_all(chunks, tmp_path, memory=200 << 20, seconds=4.0)
     found = {Path(row["source"]).name: row["reason"] for row in rows}
     assert found["good"] == ""
     assert found["hungry"] in ("memory", "crash")

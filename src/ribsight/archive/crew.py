@@ -21,7 +21,7 @@ from ribsight.errors import RibsightError
 
 MEMORY = 1 << 30
 """Bytes that a reader may take beyond what an idle one has."""
-SECONDS = 60.0
+SECONDS = 30.0
 """How long a reader may show no sign of life."""
 
 _BATCH = 256

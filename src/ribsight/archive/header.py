@@ -5,20 +5,21 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, cast
 
 import pydicom.config
 from pydicom import uid
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from ribsight.archive.header_values import SPACINGS, age, clean, spacing, whole
 from ribsight.archive.reasons import Reason, RefusedError
-from ribsight.radiographs.attributes import UnusableDicomError, numbers, text
+from ribsight.radiographs.attributes import UnusableDicomError, text
 from ribsight.radiographs.dicom_header import read_header
 from ribsight.radiographs.eligibility import Eligibility, eligibility
 from ribsight.radiographs.image_header import ImageHeader, read_image_header
@@ -26,12 +27,11 @@ from ribsight.radiographs.image_header import ImageHeader, read_image_header
 MAX_HEADER_BYTES = 1 << 24
 
 _META_START = 132
-_LONGEST_TEXT = 256
+# Nothing that is asked for comes near; a million empty items would take minutes.
+_LONGEST_VALUE = 1 << 16
 _IMAGE_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _UNDEFINED = 0xFFFFFFFF
-_DAYS = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
-_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
 _TEXTS = {
     "patient": "PatientID",
     "study": "StudyInstanceUID",
@@ -58,7 +58,7 @@ _NUMBERS = {"rows": "Rows", "columns": "Columns", "bits_stored": "BitsStored"}
 KEYWORDS = (
     *_TEXTS.values(),
     *_NUMBERS.values(),
-    *_SPACINGS,
+    *SPACINGS,
     "SOPInstanceUID", "PatientAge", "PatientBirthDate",
     # of `read_header`
     "SamplesPerPixel", "NumberOfFrames", "BitsAllocated", "HighBit", "PixelRepresentation",
@@ -137,17 +137,17 @@ def describe_dicom(content: bytes, size: int) -> tuple[str, dict[str, Any], int]
 def describe(dataset: Dataset, syntax: str | None) -> dict[str, Any]:
     """Return the columns of `index.HEADER` for a dataset without its pixels."""
     said = read_image_header(dataset)
-    spacing, spacing_source = _spacing(dataset)
+    millimetres, spacing_source = spacing(dataset)
     verdict = _eligibility(said)
     reason = _unusable(dataset, syntax) or ("" if verdict.eligible else verdict.reason)
     return {
-        **{column: _clean(text(dataset, keyword)) for column, keyword in _TEXTS.items()},
-        **{column: _whole(dataset, keyword) for column, keyword in _NUMBERS.items()},
-        "age": _age(dataset),
+        **{column: clean(text(dataset, keyword)) for column, keyword in _TEXTS.items()},
+        **{column: whole(dataset, keyword) for column, keyword in _NUMBERS.items()},
+        "age": age(dataset),
         "view": str(said.view) if said.view else None,
         "view_source": said.view_source,
-        "transfer_syntax": _clean(syntax),
-        "spacing_mm": spacing,
+        "transfer_syntax": clean(syntax),
+        "spacing_mm": millimetres,
         "spacing_source": spacing_source,
         "kind": verdict.kind,
         "eligible": not reason,
@@ -208,7 +208,9 @@ def _values(dataset: Dataset) -> Dataset:
     A value that cannot be read is absent; a dataset would look it up and try again every time.
     """
     values: dict[str, Any] = {}
-    for tag in list(dataset.keys()):
+    for tag, element in list(dataset.items()):
+        if isinstance(element, RawDataElement) and len(element.value or b"") > _LONGEST_VALUE:
+            continue
         with suppress(Exception):  # pydicom raises nearly anything on damaged values
             values[keyword_for_tag(tag)] = dataset[tag].value
     return cast(Dataset, values)
@@ -263,46 +265,3 @@ def _damaged(error: Exception) -> RefusedError:
     return RefusedError(
         Reason.DAMAGED, f"is a damaged DICOM file ({type(error).__name__}): get the file again"
     )
-
-
-def _clean(value: str | None) -> str | None:
-    """Return one short line of printable text, None if nothing is left."""
-    if value is None:
-        return None
-    value = value[:_LONGEST_TEXT]
-    if not value.isprintable():
-        value = "".join(one if one.isprintable() else " " for one in value)
-    return value.strip() or None
-
-
-def _whole(dataset: Dataset, keyword: str) -> int | None:
-    found = numbers(dataset, keyword, [])
-    return int(found[0]) if len(found) == 1 and abs(found[0]) < 1 << 32 else None
-
-
-def _spacing(dataset: Dataset) -> tuple[float | None, str | None]:
-    for source in _SPACINGS:
-        found = numbers(dataset, source, [])
-        if len(found) == 2 and min(found) > 0:
-            return sum(found) / 2, source
-    return None, None
-
-
-def _age(dataset: Dataset) -> float | None:
-    """Return years from PatientAge, `045Y`, else between birth and study, None if neither."""
-    written = (text(dataset, "PatientAge") or "").upper()
-    match = re.fullmatch(r"(\d{1,3})([DWMY])", written)
-    if match:
-        return int(match[1]) / _DAYS[match[2]]
-    born, seen = _day(text(dataset, "PatientBirthDate")), _day(text(dataset, "StudyDate"))
-    if born is None or seen is None or seen < born:
-        return None
-    return (seen - born).days / _DAYS["D"]
-
-
-def _day(written: str | None) -> date | None:
-    match = re.fullmatch(r"(\d{4})\.?(\d{2})\.?(\d{2})", written or "")
-    try:
-        return date(int(match[1]), int(match[2]), int(match[3])) if match else None
-    except ValueError:
-        return None
