@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from ribsight.simulation.mesh import Mesh, join
 from ribsight.simulation.projection.camera import Camera, camera_for, rotation_about
 from ribsight.simulation.projection.raster import (
+    _SUBPIXELS,
+    _scan_span,
     path_length,
     pixel_box,
     ray_lengths,
@@ -157,3 +159,17 @@ def test_beyond_the_film_nothing_breaks() -> None:
     far = ellipsoid((5000, 0, 0), (30, 20, 30))
     assert (path_length(far, camera) == 0).all()
     assert (path_length(join([]), camera) == 0).all()
+
+
+def test_the_smallest_triangles_meet_their_ray_too() -> None:
+    """A pixel's middle at a corner of a triangle of half a unit: its areas all go to the edges."""
+    middle = _SUBPIXELS // 2
+    near = np.array([2.0, 2.0, 2.0], np.float32)
+    for turn in range(4):
+        spin = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), turn)
+        for corner in range(3):
+            shape = np.array([[0, 0], [1, 0], [0, 1]]) @ spin.T
+            corners = (shape - shape[corner] + middle).astype(np.int64)
+            enters, leaves = np.full((1, 1), 2.0, np.float32), np.full((1, 1), -1.0, np.float32)
+            _scan_span(enters, leaves, corners, near, np.array([[0, 1, 2]]))
+            assert (enters[0, 0], leaves[0, 0]) in ((2.0, -1.0), (0.5, 0.5))

@@ -173,6 +173,16 @@ def _facing(corners, triangle):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
+def _depth(wa, wb, wc, na, nb, nc):  # type: ignore[no-untyped-def]
+    """Return the share of the way to the detector at which a ray meets a triangle."""
+    inside = np.float32(wa + wb + wc)
+    if inside == 0:
+        # The smallest triangles: all three areas went to the rule for edges.
+        return np.float32(3.0) / (na + nb + nc)
+    return inside / (np.float32(wa) * na + np.float32(wb) * nb + np.float32(wc) * nc)
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _covered(first, second, third, count):  # type: ignore[no-untyped-def]
     """Return the first and last of `count` pixels whose middles lie between three coordinates."""
     half, unit = _SUBPIXELS // 2, _SUBPIXELS
@@ -211,9 +221,7 @@ def _scan_sum(out, corners, nearness, triangles, turn, weights, fine):  # type: 
             )
             for column in range(left, right + 1):
                 if (wa | wb | wc) >= 0:
-                    inside = np.float32(wa + wb + wc)
-                    near = np.float32(wa) * na + np.float32(wb) * nb + np.float32(wc) * nc
-                    length = sign * inside / near
+                    length = sign * _depth(wa, wb, wc, na, nb, nc)
                     for k in range(channels):
                         out[row // fine, column // fine, k] += length * weights[k]
                 wa += step_a
@@ -249,9 +257,7 @@ def _scan_span(enters, leaves, corners, nearness, triangles):  # type: ignore[no
             )
             for column in range(left, right + 1):
                 if (wa | wb | wc) >= 0:
-                    inside = np.float32(wa + wb + wc)
-                    near = np.float32(wa) * na + np.float32(wb) * nb + np.float32(wc) * nc
-                    share = inside / near
+                    share = _depth(wa, wb, wc, na, nb, nc)
                     enters[row, column] = min(enters[row, column], share)
                     leaves[row, column] = max(leaves[row, column], share)
                 wa += step_a
