@@ -13,7 +13,7 @@ from ribsight.cohort.tables import load_cohort
 from ribsight.evaluation.comparing import holm
 from ribsight.evaluation.evaluate import score_on_cohort
 from ribsight.evaluation.measure import Measured
-from ribsight.evaluation.predictions import read_predictions
+from ribsight.evaluation.predictions_file import read_predictions
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.score import Scoring
 

@@ -15,7 +15,8 @@ from ribsight.distillation.run_folder import RunFolder
 from ribsight.distillation.sampling import pools_of
 from ribsight.distillation.train import Machine, resume, train
 from ribsight.distillation.training_data import training_data
-from ribsight.evaluation.predictions import Predictions, write_predictions
+from ribsight.evaluation.predictions import Predictions
+from ribsight.evaluation.predictions_file import write_predictions
 
 _OPTIONS = LoopOptions(progress=False)
 _MACHINE = Machine(accelerator="cpu")

@@ -1,4 +1,4 @@
-"""The vocabulary of the house: findings, diagnoses, acuity, sides, splits, supervision."""
+"""The vocabulary of the house: findings, diagnoses, sides, certainty, splits, supervision."""
 
 import re
 from enum import IntEnum, StrEnum
@@ -33,6 +33,15 @@ class Side(StrEnum):
     RIGHT = "right"
     BOTH = "both"
     UNKNOWN = "unknown"
+
+
+class Certainty(StrEnum):
+    """How sure a detector is of what it shows; what is below both thresholds has none."""
+
+    DOUBTFUL = "doubtful"
+    """From the threshold of high sensitivity on."""
+    CONFIDENT = "confident"
+    """From the threshold of high specificity on."""
 
 
 class Split(StrEnum):

@@ -99,7 +99,7 @@ def evaluate(
     from ribsight.evaluation.match_file import write_matches
     from ribsight.evaluation.operating_points import FILE, parse_aim, read_points, write_points
     from ribsight.evaluation.operating_points import choose as choose_points
-    from ribsight.evaluation.predictions import write_predictions
+    from ribsight.evaluation.predictions_file import write_predictions
     from ribsight.evaluation.presets import read_protocol
     from ribsight.evaluation.score import Scoring, compare_scored
     from ribsight.evaluation.strata import parse_column

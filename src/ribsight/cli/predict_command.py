@@ -49,7 +49,7 @@ def predict(
     from ribsight.detector.detect import Detector
     from ribsight.detector.memory import keep_freed_memory
     from ribsight.detector.model_file import find_model
-    from ribsight.evaluation.predictions import write_predictions
+    from ribsight.evaluation.predictions_file import write_predictions
     from ribsight.radiographs.eligibility import policy_of
 
     keep_freed_memory()

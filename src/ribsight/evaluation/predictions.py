@@ -1,38 +1,76 @@
-"""What a detector said: image scores and marks, and the one JSON file they travel in."""
+"""What a detector said: image scores and marks. `predictions_file.py` writes and reads them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from ribsight.errors import RibsightError
-from ribsight.files import write_text
-
-SCHEMA = "ribsight-predictions/1"
+from ribsight.findings import Certainty, Side
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One detection: `x`, `y` and `box` (x0, y0, x1, y1) in stored pixels, `score` in [0, 1]."""
+    """One detection.
+
+    Attributes:
+        x: of its location, stored pixels.
+        y: of its location.
+        box: its extent x0, y0, x1, y1 in stored pixels.
+        score: in [0, 1], as the network gives it.
+        probability: that it is a true finding, by the calibration; None without one.
+        certainty: None below the thresholds, or where the model has none.
+        side: the patient's; unknown where the file does not say how the patient lies.
+    """
 
     x: float
     y: float
     box: tuple[float, float, float, float]
     score: float
+    probability: float | None = None
+    certainty: Certainty | None = None
+    side: Side = Side.UNKNOWN
 
 
 @dataclass(frozen=True)
 class FindingPrediction:
-    """One finding on one image: the image's score and its marks, highest score first."""
+    """One finding on one image: what is said of the image, and marks, highest score first.
+
+    `score`, `probability` and `certainty` are the image's, as those of a mark.
+    """
 
     score: float
     marks: tuple[Mark, ...]
+    probability: float | None = None
+    certainty: Certainty | None = None
+
+
+@dataclass(frozen=True)
+class InputStatistics:
+    """What an image was like before the network saw it: what `ribsight monitor` watches.
+
+    Attributes:
+        kind: of image, by its header (`radiographs.eligibility.Kind`).
+        view: `pa`, `ap`, `frontal`, `oblique`, `lateral`; None if the file does not say.
+        bits: of the stored samples, 8 or 16.
+        inverted: whether light and dark were exchanged; None if the file is no DICOM.
+        spacing_mm: between the centres of neighbouring rows; None if the file does not say.
+        intensities: the quantiles 0.05, 0.25, 0.5, 0.75 and 0.95 of what the network sees of the
+            image, from 0, black, to 1, white.
+    """
+
+    kind: str
+    view: str | None
+    bits: int
+    inverted: bool | None
+    spacing_mm: float | None
+    intensities: tuple[float, float, float, float, float]
 
 
 @dataclass(frozen=True)
 class ImagePrediction:
-    """One image: its id, file, stored size in pixels, warnings, and a prediction per finding."""
+    """One image: its id, file, stored size in pixels, warnings, and a prediction per finding.
+
+    `sha256` is of the file's content and `input` says what it was like; None where nobody looked.
+    """
 
     id: str
     file: str
@@ -40,6 +78,8 @@ class ImagePrediction:
     height: int
     findings: Mapping[str, FindingPrediction]
     warnings: tuple[str, ...] = ()
+    sha256: str | None = None
+    input: InputStatistics | None = None
 
 
 @dataclass(frozen=True)
@@ -51,94 +91,32 @@ class FailedImage:
 
 
 @dataclass(frozen=True)
+class Levels:
+    """Thresholds of one finding on the raw score: `doubtful` finds most, `confident` errs seldom.
+
+    Raises:
+        RibsightError: `doubtful` is above `confident`.
+    """
+
+    doubtful: float
+    confident: float
+
+    def __post_init__(self) -> None:
+        if not self.doubtful <= self.confident:
+            raise RibsightError(
+                f"the threshold {self.doubtful:g} for doubtful is above {self.confident:g} for "
+                "confident: choose a higher sensitivity for doubtful or a higher specificity for "
+                "confident"
+            )
+
+
+@dataclass(frozen=True)
 class Predictions:
-    """All predictions of one model run."""
+    """All predictions of one model run, and the thresholds that gave their certainty."""
 
     model: str
     model_sha256: str
     findings: tuple[str, ...]
     images: tuple[ImagePrediction, ...]
     failed: tuple[FailedImage, ...] = field(default=())
-
-
-def write_predictions(predictions: Predictions, path: Path) -> None:
-    """Write `predictions` as JSON (`docs/predictions.schema.json`), in one step."""
-    document = {
-        "schema": SCHEMA,
-        "model": {"name": predictions.model, "sha256": predictions.model_sha256},
-        "findings": list(predictions.findings),
-        "images": [_image_document(image) for image in predictions.images],
-        "failed": [{"file": one.file, "reason": one.reason} for one in predictions.failed],
-    }
-    write_text(path, json.dumps(document, indent=1) + "\n")
-
-
-def read_predictions(path: Path) -> Predictions:
-    """Read a file that `write_predictions` wrote.
-
-    Raises:
-        RibsightError: no such file, no JSON, or not of this schema.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or "schema" not in document:
-            raise RibsightError(f"{path} is no predictions file of ribsight: it names no schema")
-        if document["schema"] != SCHEMA:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
-        return Predictions(
-            model=document["model"]["name"],
-            model_sha256=document["model"]["sha256"],
-            findings=tuple(document["findings"]),
-            images=tuple(_image_from(one) for one in document["images"]),
-            failed=tuple(FailedImage(one["file"], one["reason"]) for one in document["failed"]),
-        )
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RibsightError(f"{path} is not a predictions file of ribsight: {error!r}") from error
-
-
-def _image_document(image: ImagePrediction) -> dict[str, Any]:
-    return {
-        "id": image.id,
-        "file": image.file,
-        "width": image.width,
-        "height": image.height,
-        "warnings": list(image.warnings),
-        "findings": {
-            name: {
-                "score": one.score,
-                "marks": [
-                    {"x": mark.x, "y": mark.y, "box": list(mark.box), "score": mark.score}
-                    for mark in one.marks
-                ],
-            }
-            for name, one in image.findings.items()
-        },
-    }
-
-
-def _image_from(document: dict[str, Any]) -> ImagePrediction:
-    findings = {
-        name: FindingPrediction(
-            score=float(one["score"]),
-            marks=tuple(
-                Mark(float(m["x"]), float(m["y"]), _box(m["box"]), float(m["score"]))
-                for m in one["marks"]
-            ),
-        )
-        for name, one in document["findings"].items()
-    }
-    return ImagePrediction(
-        id=document["id"],
-        file=document["file"],
-        width=int(document["width"]),
-        height=int(document["height"]),
-        findings=findings,
-        warnings=tuple(document["warnings"]),
-    )
-
-
-def _box(values: list[float]) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = values
-    return float(x0), float(y0), float(x1), float(y1)
+    levels: Mapping[str, Levels] = field(default_factory=dict)

@@ -137,6 +137,7 @@ class OperatingPoint:
         high: upper bound.
         chosen_on: the part it was chosen on.
         achieved: the figures there, by key.
+        level: `doubtful` or `confident`, if it is the threshold of one; empty for any other.
     """
 
     finding: str
@@ -146,6 +147,7 @@ class OperatingPoint:
     high: float | None
     chosen_on: str
     achieved: Mapping[str, float | None]
+    level: str = ""
 
 
 @dataclass(frozen=True, eq=False)

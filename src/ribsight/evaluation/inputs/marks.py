@@ -14,7 +14,8 @@ from ribsight.evaluation.inputs.json_file import read_json
 from ribsight.evaluation.inputs.truth_coco import corners
 from ribsight.evaluation.inputs.truth_csv import ONLY_FINDING
 from ribsight.evaluation.inputs.truth_set import NamedTruth
-from ribsight.evaluation.predictions import Predictions, read_predictions
+from ribsight.evaluation.predictions import Predictions
+from ribsight.evaluation.predictions_file import read_predictions
 from ribsight.evaluation.reading import Reading, check_reading
 from ribsight.evaluation.score import Answers
 from ribsight.evaluation.truth import Truth

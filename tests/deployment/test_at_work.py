@@ -1,0 +1,90 @@
+"""A model at work: certainty by the thresholds beside it, and what is said of the input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ribsight.deployment.at_work import DetectorAtWork
+from ribsight.deployment.certainty import Levels, certainty, read_levels
+from ribsight.errors import RibsightError
+from ribsight.findings import Certainty
+from ribsight.radiographs import Radiograph
+
+
+def film(height: int = 40, width: int = 48, seed: int = 0) -> Radiograph:
+    random = np.random.default_rng(seed)
+    return Radiograph(random.integers(0, 256, (height, width), dtype=np.uint8), 8)
+
+
+def write_points(model: Path, sha256: str, doubtful: float, confident: float) -> None:
+    points = [
+        {"finding": "rib_fracture", "level": "doubtful", "threshold": doubtful},
+        {"finding": "rib_fracture", "level": "confident", "threshold": confident},
+        {"finding": "rib_fracture", "aim": "youden", "threshold": 0.123},
+    ]
+    document: dict[str, Any] = {
+        "schema": "ribsight-operating-points/1",
+        "model": {"name": "tiny", "sha256": sha256},
+        "points": points,
+    }
+    (model / "operating_points.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        (0.29, None),
+        (0.3, Certainty.DOUBTFUL),
+        (0.59, Certainty.DOUBTFUL),
+        (0.6, Certainty.CONFIDENT),
+    ],
+)
+def test_a_score_on_a_threshold_has_reached_it(score: float, expected: Certainty | None) -> None:
+    assert certainty(score, Levels(doubtful=0.3, confident=0.6)) is expected
+    assert certainty(score, None) is None
+
+
+def test_scores_get_the_certainty_that_the_thresholds_beside_the_model_give(
+    tiny_model: Path,
+) -> None:
+    bare = DetectorAtWork.load(tiny_model.parent)
+    assert bare.levels == {}
+    (raw,) = bare.read([film()])
+    marks = raw["rib_fracture"].marks
+    assert len(marks) > 2
+    assert {mark.certainty for mark in marks} == {None}
+
+    write_points(tiny_model, bare.identity.sha256, marks[-1].score, marks[0].score)
+    at_work = DetectorAtWork.load(tiny_model)
+    (said,) = at_work.read([film()])
+    levels = [mark.certainty for mark in said["rib_fracture"].marks]
+    assert levels[0] is Certainty.CONFIDENT
+    assert set(levels[1:]) == {Certainty.DOUBTFUL}
+    assert said["rib_fracture"].certainty is Certainty.CONFIDENT
+    assert said["clavicle_fracture"].certainty is None
+
+
+def test_thresholds_of_another_model_are_refused(tiny_model: Path) -> None:
+    write_points(tiny_model, "0" * 64, 0.2, 0.5)
+    with pytest.raises(RibsightError, match="chosen for model 000000000000, not for"):
+        DetectorAtWork.load(tiny_model)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"schema": "ribsight-operating-points/1"}'])
+def test_a_damaged_file_of_thresholds_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "operating_points.json").write_text(text)
+    with pytest.raises(RibsightError, match=r"operating_points\.json is no file of operating"):
+        read_levels(tmp_path, "")
+
+
+def test_statistics_of_the_input_leave_out_the_padding(tiny_model: Path) -> None:
+    at_work = DetectorAtWork.load(tiny_model)
+    wide = Radiograph(np.full((32, 64), 255, np.uint8), 8)
+    one = at_work.predict(wide, name="a", file="a.png", sha256="ab" * 32)
+    assert (one.id, one.width, one.height, one.sha256) == ("a", 64, 32, "ab" * 32)
+    assert one.input is not None
+    assert one.input.intensities == (1.0, 1.0, 1.0, 1.0, 1.0)
+    assert (one.input.kind, one.input.view, one.input.bits) == ("unknown", None, 8)
