@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from benchmarks.methods.plan import Plan, Unit
-from benchmarks.methods.runs import predictions_file
+from benchmarks.methods.runs import predictions_file, shown_cohort
 from numpy.typing import NDArray
 
 from ribsight.cohort.tables import load_cohort
@@ -57,17 +57,17 @@ class Row:
 
 def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) -> pl.DataFrame:
     """Return a row a figure and difference, for all trainings that are finished."""
-    truth = load_cohort(cohort)
+    fixed = None if plan.folds else load_cohort(cohort)
     scoring = Scoring(Protocol(), _REPLICATES)
     rows: list[Row] = []
     for reveal in plan.reveal:
         scored: dict[str, dict[int, dict[str, Measured]]] = {}
         for variant in plan.variants:
             for seed in plan.seeds:
-                file = predictions_file(
-                    out, Unit(variant=variant, reveal=reveal, seed=seed), plan.evaluate
-                )
+                unit = Unit(variant=variant, reveal=reveal, seed=seed)
+                file = predictions_file(out, unit, plan.evaluate)
                 if file.exists():
+                    truth = fixed or load_cohort(shown_cohort(cohort, unit, out, plan.folds))
                     one = score_on_cohort(read_predictions(file), truth, plan.evaluate, scoring)
                     scored.setdefault(variant, {})[seed] = dict(one.measured)
         for variant, trainings in scored.items():

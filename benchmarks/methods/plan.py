@@ -21,8 +21,10 @@ class Plan(Settings):
     Attributes:
         recipe: TOML file, relative to the plan.
         changes: dotted keys of the recipe -> values, for every variant.
-        reveal: numbers of positive training radiographs whose regions are revealed.
+        reveal: numbers of positive training radiographs whose regions are revealed; 0: all.
         seeds: each draws the revealed radiographs and is the recipe's seed.
+        folds: 0 for the cohort's own split; else seed s trains and is tested on fold s of so many
+            of a cross-validation, so that every radiograph is tested once by `folds` seeds.
         evaluate: split on which variants are compared. `val` while choosing.
         variants: name -> {"method": ..., further dotted keys of the recipe}; the methods "boxes"
             and "boxes_self_training" train the box detector of `boxes`.
@@ -33,6 +35,7 @@ class Plan(Settings):
     changes: dict[str, Any] = Field(default_factory=dict)
     reveal: Annotated[list[int], Field(min_length=1)]
     seeds: Annotated[list[int], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=0)] = 0
     evaluate: Literal["val", "test"] = "val"
     variants: dict[str, dict[str, Any]]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.methods.plan import BOXES, REFERENCE, Plan, Unit, recipe_of
 
 from ribsight.cohort.cache import fill_cache
+from ribsight.cohort.folds import fold_cohort
 from ribsight.cohort.split import reveal
 from ribsight.cohort.tables import Cohort, load_cohort, save_cohort
 from ribsight.detector.detect import Detector
@@ -33,7 +34,7 @@ def run_unit(unit: Unit, plan: Plan, plan_file: Path, cohort: Path, out: Path) -
     if done.exists():
         return
     run = out / unit.folder / "run"
-    shown = _cohort(cohort, unit, out)
+    shown = shown_cohort(cohort, unit, out, plan.folds)
     if plan.variants[unit.variant]["method"] in BOXES:
         write_predictions(_boxes(unit, plan, plan_file, shown, cohort / "cache"), done)
         return
@@ -79,10 +80,12 @@ def _train(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache: Path, ou
     )
 
 
-def _cohort(folder: Path, unit: Unit, out: Path) -> Path:
-    """Return a copy of the cohort that reveals what the unit may see."""
+def shown_cohort(folder: Path, unit: Unit, out: Path, folds: int) -> Path:
+    """Return a copy of the cohort, split for the unit, that reveals what it may see."""
     shown = out / f"reveal-{unit.reveal}" / f"seed-{unit.seed}" / "cohort"
     if not (shown / "cohort.toml").exists():
         cohort: Cohort = load_cohort(folder)
-        save_cohort(reveal(cohort, unit.reveal, unit.seed), shown)
+        if folds:
+            cohort = fold_cohort(cohort, folds, unit.seed % folds, seed=0)
+        save_cohort(reveal(cohort, unit.reveal or None, unit.seed), shown)
     return shown

@@ -114,3 +114,17 @@ def test_regions_of_another_format_are_joined(inputs: Any, tmp_path: Path) -> No
     left_out = (tmp_path / "cohort" / "left_out.csv").read_text()
     assert "no image named nobody" in left_out
     assert "its category 'Other' stands for no finding" in left_out
+
+
+def test_folds(cohort: Path) -> None:
+    tested = []
+    for number in (1, 2, 3):
+        done = ribsight("cohort", "split", cohort, "--fold", f"{number}/3")
+        assert done.returncode == 0, done.stderr
+        tested += load_cohort(cohort).select("test").ids
+    assert sorted(tested) == sorted(load_cohort(cohort).ids)
+    assert_refused(ribsight("cohort", "split", cohort, "--fold", "1-3"), "--fold 1-3 is not like")
+    assert_refused(
+        ribsight("cohort", "split", cohort, "--fold", "1/3", "--by-time", "20170101"),
+        "leave out other ways",
+    )

@@ -56,6 +56,11 @@ _FOLDER = click.Path(path_type=Path)
     metavar="COLUMN=VALUE",
     help="Test is this site, like institution=General.",
 )
+@click.option(
+    "--fold",
+    metavar="K/N",
+    help="Part K of N is test, the next one val, the others train: a cross-validation, K = 1 to N.",
+)
 @click.option("--reveal", "count", type=int, metavar="N", help="Regions of N positives to train.")
 @click.option("--reveal-seed", type=click.IntRange(min=0), default=0, show_default=True)
 def split(
@@ -68,10 +73,12 @@ def split(
     patient_by: str,
     gap: int,
     site: str | None,
+    fold: str | None,
     count: int | None,
     reveal_seed: int,
 ) -> None:
-    """Allot groups to train, val and test: stratified by finding, or by time, or by site."""
+    """Allot groups to train, val and test: stratified, by time, by site, or as a fold."""
+    from ribsight.cohort.folds import fold_cohort
     from ribsight.cohort.held_out import (
         PatientBy,
         TimeRule,
@@ -87,12 +94,17 @@ def split(
         raise click.UsageError("--given says who belongs where: leave out --group")
     if given is not None and (by_time or site):
         raise click.UsageError("--given says who belongs where: leave out --by-time and the site")
+    if fold is not None and (given is not None or by_time or site):
+        raise click.UsageError("--fold deals patients out: leave out other ways to split")
     if by_time is None and (gap or patient_by != "last"):
         raise click.UsageError("--gap and --patient-by belong to --by-time")
     shares = _fractions(fractions)
     built = load_cohort(folder)
     if given is not None:
         allotted = apply_split(built, given)
+    elif fold is not None:
+        number, parts = _fold(fold)
+        allotted = fold_cohort(built, parts, number - 1, seed, group)
     elif by_time or site:
         time = TimeRule(parse_dates(by_time), PatientBy(patient_by), gap) if by_time else None
         where = parse_site(site) if site else None
@@ -113,6 +125,14 @@ def _fractions(text: str) -> tuple[float, float, float]:
     except ValueError:
         raise RibsightError(f"--fractions {text} is not three numbers like 0.6,0.15,0.25") from None
     return train, val, test
+
+
+def _fold(text: str) -> tuple[int, int]:
+    try:
+        number, parts = (int(one) for one in text.split("/"))
+    except ValueError:
+        raise RibsightError(f"--fold {text} is not like 1/5, the first of five") from None
+    return number, parts
 
 
 def _split_rows(cohort: Cohort) -> list[tuple[str | int, ...]]:

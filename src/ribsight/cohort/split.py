@@ -18,7 +18,7 @@ from ribsight.findings import DiagnosisState, Split
 _MAX_PASSES = 50
 _ROUNDING = 1e-12
 
-HELD_OUT_KEYS = ("split_by_time", "split_patient_by", "split_gap_days", "split_site")
+HELD_OUT_KEYS = ("split_by_time", "split_patient_by", "split_gap_days", "split_site", "split_fold")
 """What a split by time or site leaves in the provenance; another split takes it away."""
 _SPLITS = (Split.TRAIN, Split.VAL, Split.TEST)
 
@@ -49,9 +49,9 @@ def split_cohort(
     """
     wanted = wanted_shares(fractions)
     radiographs, unit = grouped_radiographs(cohort, group)
-    counts = _counts(cohort, unit)
+    counts = group_counts(cohort, unit)
     share = counts / np.maximum(counts.sum(axis=0), 1)
-    split_of_unit = _allot(share, _order(counts, seed), wanted)
+    split_of_unit = allot(share, order_of(counts, seed), wanted)
     names = [_SPLITS[split] for split in split_of_unit[unit]]
     for name, fraction in zip(_SPLITS, wanted, strict=True):
         if fraction > 0 and name not in names:
@@ -194,7 +194,7 @@ def _unit_names(radiographs: pl.DataFrame, unit: NDArray[np.int64]) -> pl.Series
     return pl.Series([names[int(one)] for one in unit], dtype=pl.String)
 
 
-def _counts(cohort: Cohort, unit: NDArray[np.int64]) -> NDArray[np.float64]:
+def group_counts(cohort: Cohort, unit: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return (U, 1 + 2 K): images, then positives and positives with regions of each finding."""
     columns = [np.ones(len(unit), dtype=bool)]
     for finding in cohort.findings:
@@ -214,16 +214,17 @@ def _positive_ids(cohort: Cohort, finding: str) -> set[str]:
     return set(cohort.diagnoses.filter(wanted)["radiograph"])
 
 
-def _order(counts: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+def order_of(counts: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """Return the order in which units are allotted: most positives first, else by the seed."""
     shuffled = np.random.default_rng(seed).permutation(len(counts))
     positives = counts[shuffled, 1::2].sum(axis=1)
     return shuffled[np.argsort(-positives, kind="stable")]
 
 
-def _allot(
+def allot(
     share: NDArray[np.float64], order: NDArray[np.int64], wanted: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Give each unit its split. share: (U, F) of each total; wanted: (3,); returns (U,)."""
+    """Give each unit its part. share: (U, F) of each total; wanted: (parts,); returns (U,)."""
     missing = np.zeros((len(wanted), share.shape[1]))
     closed = wanted == 0
     split = np.full(len(share), -1, dtype=np.int64)

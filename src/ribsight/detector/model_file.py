@@ -105,6 +105,11 @@ def load_model(folder: Path) -> tuple[DetectorNetwork, ModelDescription]:
     return network, description
 
 
+def is_model(folder: Path) -> bool:
+    """Return whether a folder holds a model's description."""
+    return (folder / _DESCRIPTION).is_file()
+
+
 def find_model(path: Path) -> Path:
     """Return the model folder that `path` is, or that the run folder `path` holds.
 
@@ -113,7 +118,7 @@ def find_model(path: Path) -> Path:
 
     """
     for folder in (path, path / "model"):
-        if (folder / _DESCRIPTION).is_file():
+        if is_model(folder):
             return folder
     raise RibsightError(
         f"{path} is neither a model folder nor a finished run: it holds no {_DESCRIPTION}"

@@ -14,7 +14,8 @@ class NetworkSettings(Settings):
     Attributes:
         backbone: a timm model that offers features at strides 4, 8, 16 and 32.
         weights: "imagenet" (an installed weights package, else timm's download), "none" (random),
-            or the path of a safetensors file for that timm model.
+            the path of a safetensors file for that timm model, or that of a run or model folder
+            of ribsight: then backbone, pyramid, and the head of findings of the same name.
         pyramid_channels: width of the feature pyramid; a multiple of 8 (groups of its norm).
         batch_norm: "frozen" keeps the running statistics of the weights (right for small batches,
             and the same on any number of processes); "batch" uses each batch's own.

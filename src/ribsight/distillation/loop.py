@@ -8,6 +8,7 @@ record-positives. Continued supervised training is stage 2 with the method "supe
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ribsight.detector.network import DetectorNetwork
+from ribsight.detector.starting import start_from_model, starts_from_model
 from ribsight.distillation.batches import Batch, StepDataset
 from ribsight.distillation.checkpoint import (
     Checkpoint,
@@ -81,7 +83,10 @@ class TrainingLoop:
         self._findings, self._data, self._look = findings, data, look
         self._run, self._options = run, options
         torch.manual_seed(recipe.seed)
-        network = DetectorNetwork(recipe.detector, len(findings))
+        is_start = starts_from_model(recipe.detector.weights)
+        network = DetectorNetwork(recipe.detector, len(findings), pretrained=not is_start)
+        if is_start:
+            start_from_model(network, findings, Path(recipe.detector.weights))
         self.student = network.to(memory_format=torch.channels_last)
         self.teacher: Teacher | None = None
         self.position = Position(1, 0)
