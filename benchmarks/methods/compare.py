@@ -1,5 +1,6 @@
 """Means over trainings and paired differences, with intervals over trainings and patients."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.score import Scoring
 
 FIGURES = ("froc_score", "auroc", "wafroc")
+Floats = NDArray[np.float64]
+Over = Callable[[Floats, Floats], Floats]
+"""(S,) values and (S, R) resamples of S trainings -> (R,) resamples of their mean."""
 _REPLICATES = 2000
 
 
@@ -58,7 +62,7 @@ class Row:
 def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) -> pl.DataFrame:
     """Return a row a figure and difference, for all trainings that are finished."""
     fixed = None if plan.folds else load_cohort(cohort)
-    scoring = Scoring(Protocol(), _REPLICATES)
+    over = over_folds if plan.folds else over_trainings
     rows: list[Row] = []
     for reveal in plan.reveal:
         scored: dict[str, dict[int, dict[str, Measured]]] = {}
@@ -68,27 +72,40 @@ def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) ->
                 file = predictions_file(out, unit, plan.evaluate)
                 if file.exists():
                     truth = fixed or load_cohort(shown_cohort(cohort, unit, out, plan.folds))
+                    # Patients of different folds are resampled apart.
+                    scoring = Scoring(Protocol(), _REPLICATES, seed if plan.folds else 0)
                     one = score_on_cohort(read_predictions(file), truth, plan.evaluate, scoring)
                     scored.setdefault(variant, {})[seed] = dict(one.measured)
         for variant, trainings in scored.items():
-            rows += _figures(variant, reveal, trainings)
+            rows += _figures(variant, reveal, trainings, over)
         for reference in references:
             if reference in scored:
-                rows += _differences(scored, reference, reveal)
+                rows += _differences(scored, reference, reveal, over)
     return pl.DataFrame(rows)
 
 
-def _figures(variant: str, reveal: int, trainings: dict[int, dict[str, Measured]]) -> list[Row]:
+def _figures(
+    variant: str, reveal: int, trainings: dict[int, dict[str, Measured]], over: Over
+) -> list[Row]:
     findings = next(iter(trainings.values())).keys()
     return [
-        _row(finding, reveal, variant, "", key, [one[finding] for one in trainings.values()], None)
+        _row(
+            finding,
+            reveal,
+            variant,
+            "",
+            key,
+            [one[finding] for one in trainings.values()],
+            None,
+            over,
+        )
         for finding in findings
         for key in FIGURES
     ]
 
 
 def _differences(
-    scored: dict[str, dict[int, dict[str, Measured]]], reference: str, reveal: int
+    scored: dict[str, dict[int, dict[str, Measured]]], reference: str, reveal: int, over: Over
 ) -> list[Row]:
     base = scored[reference]
     rows = []
@@ -105,6 +122,7 @@ def _differences(
                 key,
                 [trainings[seed][finding] for seed in shared],
                 [base[seed][finding] for seed in shared],
+                over,
             )
             for finding in base[shared[0]]
             for key in FIGURES
@@ -125,12 +143,13 @@ def _row(
     key: str,
     runs: list[Measured],
     base: list[Measured] | None,
+    over: Over,
 ) -> Row:
     values, drawn = _values(runs, key), _drawn(runs, key)
     if base is not None:
         # The same seed has the same regions and stage 1: trainings are paired, as patients are.
         values, drawn = values - _values(base, key), drawn - _drawn(base, key)
-    resampled = _over_trainings(drawn)
+    resampled = over(values, drawn)
     low, high = np.quantile(resampled, [0.025, 0.975])
     return Row(
         finding,
@@ -156,11 +175,39 @@ def _drawn(runs: list[Measured], key: str) -> NDArray[np.float64]:
     return np.stack([one.replicates[key] for one in runs])
 
 
-def _over_trainings(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (R,) means over trainings drawn with replacement, from (S, R)."""
+def over_trainings(values: Floats, drawn: Floats) -> Floats:
+    """Return (R,) means over trainings that share their test patients, drawn with replacement.
+
+    Args:
+        values: (S,) figure of each training; not needed here.
+        drawn: (S, R) the same on resampled patients, the same resamples for all trainings.
+
+    """
+    del values
     trainings, replicates = drawn.shape
     chosen = np.random.default_rng(0).integers(trainings, size=(trainings, replicates))
-    mean: NDArray[np.float64] = np.take_along_axis(drawn, chosen, axis=0).mean(axis=0)
+    mean: Floats = np.take_along_axis(drawn, chosen, axis=0).mean(axis=0)
+    return mean[np.isfinite(mean)]
+
+
+def over_folds(values: Floats, drawn: Floats) -> Floats:
+    """Return (R,) means over trainings that were tested on patients of their own.
+
+    Folds differ by their patients, whom the resamples speak for, and by their training. What is
+    left of the variance between folds is the trainings' (random effects, DerSimonian and Laird,
+    Control Clin Trials 1986) and is added as normal noise.
+
+    Args:
+        values: (S,) figure of each fold.
+        drawn: (S, R) the same on resampled patients, independent between folds.
+
+    """
+    folds, replicates = drawn.shape
+    mean: Floats = drawn.mean(axis=0)
+    if folds > 1:
+        of_trainings = max(0.0, float(values.var(ddof=1) - drawn.var(axis=1, ddof=1).mean()))
+        noise = np.random.default_rng(0).standard_normal(replicates)
+        mean = mean + noise * np.sqrt(of_trainings / folds)
     return mean[np.isfinite(mean)]
 
 

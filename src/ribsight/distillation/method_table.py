@@ -11,6 +11,7 @@ from ribsight.distillation.methods import Distance, Knowledge, Method, Source, T
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.sharpening import (
     check_aals,
+    image_centre,
     sharpen_always,
     sharpen_both_ways,
     sharpen_by_temperature,
@@ -63,7 +64,7 @@ def confident_labels(logits: Tensor, confidence: float) -> Target:
     return Target((probability > 0.5).float(), sure.float())
 
 
-def without_unsure(target: Tensor, logits: Tensor, least: float, t: float) -> Target:
+def without_unsure(target: Tensor, logits: Tensor, least: float, t: float | Tensor) -> Target:
     """Leave out pixels whose probability lies above `least` and not above t."""
     probability = torch.sigmoid(logits.detach().float())
     unsure = (probability > least) & (probability <= t)
@@ -140,10 +141,9 @@ def _ribsight(recipe: Recipe) -> Method:
     check_aals(a0, t)
 
     def target(logits: Tensor) -> Target:
-        raised = (
-            sharpen_sites(logits, a0, t, own.reach) if own.reach else sharpen_logits(logits, a0, t)
-        )
-        return without_unsure(raised, logits, own.unsure_from, t)
+        centre = image_centre(logits, t, own.centre_share)
+        raised = sharpen_sites(logits, a0, centre, own.reach)
+        return without_unsure(raised, logits, own.unsure_from, centre)
 
     def image_loss(logits: Tensor) -> Tensor:
         return own.image_weight * maximum_loss(logits)

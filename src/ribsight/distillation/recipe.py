@@ -144,6 +144,8 @@ class RibsightSettings(Settings):
     Attributes:
         reach: map cells around a site within which its maximum decides how strongly it is
             sharpened; 0: the maximum of the image, as in AALS.
+        centre_share: the centre t is at most this share of the image's highest probability, so
+            that the most suspicious site of every record-positive is raised; 0: t as it is.
         unsure_from: pixels of a record-positive between this probability and t are neither
             lesion nor background: they count nothing. 1: none is unsure, as in AALS.
         image_weight: of the record itself, against the map: -log of the map's maximum m where it
@@ -155,6 +157,7 @@ class RibsightSettings(Settings):
     """
 
     reach: Annotated[int, Field(ge=0)] = 8
+    centre_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     unsure_from: Annotated[float, Field(gt=0, le=1)] = 0.02
     image_weight: Annotated[float, Field(ge=0)] = 0.02
     negative_weight: Annotated[float, Field(ge=0)] = 0.0

@@ -65,7 +65,26 @@ def sharpen_logits(logits: Tensor, a0: float = 4.0, t: float = 0.4) -> Tensor:
     return torch.sigmoid(_sharpened(z, torch.sigmoid(z.amax(dim=(-2, -1), keepdim=True)), a0, t))
 
 
-def sharpen_sites(logits: Tensor, a0: float, t: float, reach: int) -> Tensor:
+def image_centre(logits: Tensor, t: float, share: float) -> Tensor:
+    """Return the centre of each map: t, but at most `share` of the map's highest probability.
+
+    With a fixed centre an image on which the teacher stays below t is never pushed, although its
+    record says positive. With share > 0 its most suspicious site always is.
+
+    Args:
+        logits: (N, K, h, w) teacher logits.
+        t: the centre of images on which the teacher is sure.
+        share: in (0, 1); 0 leaves t as it is.
+
+    Returns:
+        (N, K, 1, 1) probabilities.
+
+    """
+    highest = torch.sigmoid(logits.detach().float().amax(dim=(-2, -1), keepdim=True))
+    return (share * highest).clamp(max=t) if share else torch.full_like(highest, t)
+
+
+def sharpen_sites(logits: Tensor, a0: float, t: float | Tensor, reach: int) -> Tensor:
     """Return AALS targets whose strength follows each site instead of the image.
 
     y'_max is taken over the cells within `reach` of each cell, so one certain fracture does not
@@ -74,15 +93,18 @@ def sharpen_sites(logits: Tensor, a0: float, t: float, reach: int) -> Tensor:
     Args:
         logits: (N, K, h, w) teacher logits.
         a0: strength where the teacher sees nothing.
-        t: centre.
-        reach: cells along each axis.
+        t: centre, or (N, K, 1, 1) centres.
+        reach: cells along each axis; 0: the whole map.
 
     Returns:
         (N, K, h, w) target probabilities, float32, without gradient.
 
     """
     z = logits.detach().float()
-    highest = max_pool2d(z, kernel_size=2 * reach + 1, stride=1, padding=reach)
+    if reach:
+        highest = max_pool2d(z, kernel_size=2 * reach + 1, stride=1, padding=reach)
+    else:
+        highest = z.amax(dim=(-2, -1), keepdim=True)
     return torch.sigmoid(_sharpened(z, torch.sigmoid(highest), a0, t))
 
 
@@ -137,7 +159,7 @@ def sharpen(probability: Any, a0: float = 4.0, t: float = 0.4) -> Tensor:
     return torch.sigmoid(_sharpened(torch.logit(y), y_max, a0, t))
 
 
-def _sharpened(z: Tensor, y_max: Tensor, a0: float, t: float) -> Tensor:
+def _sharpened(z: Tensor, y_max: Tensor, a0: float, t: float | Tensor) -> Tensor:
     return torch.maximum(_moved(z, _strength(y_max, a0), t), z)
 
 
@@ -145,5 +167,6 @@ def _strength(y_max: Tensor, a0: float) -> Tensor:
     return a0 - (a0 - 1) * y_max
 
 
-def _moved(z: Tensor, strength: Tensor, t: float) -> Tensor:
-    return strength * z + (1 - strength) * math.log(t / (1 - t))
+def _moved(z: Tensor, strength: Tensor, t: float | Tensor) -> Tensor:
+    centre = torch.logit(t) if isinstance(t, Tensor) else math.log(t / (1 - t))
+    return strength * z + (1 - strength) * centre
