@@ -304,3 +304,35 @@ def test_facts_survive_being_a_vector() -> None:
     again = StepFacts.from_vector(facts.vector(), 2)
     assert again.positives.tolist() == facts.positives.tolist()
     assert float(again.loss_positive) == pytest.approx(float(facts.loss_positive))
+
+
+@pytest.mark.parametrize("name", ["multiple_instance", "log_sum_exp", "noisy_or", "pcam"])
+def test_pooled_methods_ask_negative_images_too(name: MethodName) -> None:
+    """Without it the whole map rises: nothing but a mean over cells would hold it down."""
+    asked = recipe(name)
+    method, weight = method_of(asked), asked.baselines.image_weight
+    assert method.negative_loss is not None
+    assert method.image_loss is not None
+    one_cell = torch.tensor([[[[0.7]]]])
+    # On a map of one cell every pooling is that cell.
+    torch.testing.assert_close(
+        method.negative_loss(one_cell), weight * torch.nn.functional.softplus(one_cell[:, :, 0, 0])
+    )
+    torch.testing.assert_close(
+        method.image_loss(one_cell), weight * torch.nn.functional.softplus(-one_cell[:, :, 0, 0])
+    )
+
+
+def test_with_a_centre_of_its_own_every_record_positive_is_pushed() -> None:
+    faint = torch.logit(torch.tensor([[[[0.05, 0.2]]]]))
+    plain = method_of(recipe("ribsight"))
+    own = RibsightSettings(centre_share=0.5, reach=0, unsure_from=1.0)
+    pushed = method_of(recipe("ribsight").model_copy(update={"ribsight": own}))
+    assert plain.positive_target is not None
+    assert pushed.positive_target is not None
+    torch.testing.assert_close(plain.positive_target(faint).map, torch.sigmoid(faint))
+    target = pushed.positive_target(faint).map
+    # a = 4 - 3 * 0.2 = 3.4 around 0.1: logit(target) = 3.4 logit(0.2) - 2.4 logit(0.1).
+    expected = torch.sigmoid(3.4 * torch.logit(torch.tensor(0.2)) + 2.4 * np.log(9))
+    assert float(target[0, 0, 0, 1]) == pytest.approx(float(expected), abs=1e-5)
+    assert float(target[0, 0, 0, 0]) == pytest.approx(0.05)

@@ -112,13 +112,36 @@ def _sharpened(
     return Method(name, positive_target=lambda z: everywhere(sharpen(z, a0, t)), push_centre=t)
 
 
-def _pooled(name: str, pool: Callable[[Tensor], Tensor]) -> Method:
-    return Method(name, image_loss=lambda z: pooling.positive_loss(pool(z)))
+def _pooled(name: str, pool: Callable[[Tensor], Tensor], recipe: Recipe) -> Method:
+    """Return a method that asks the pooled map for the record, positive or negative."""
+    weight = recipe.baselines.image_weight
+    return Method(
+        name,
+        image_loss=lambda z: weight * pooling.positive_loss(pool(z)),
+        negative_loss=lambda z: weight * pooling.negative_loss(pool(z)),
+    )
+
+
+def _maximum(recipe: Recipe) -> Method:
+    return _pooled("multiple_instance", pooling.maximum, recipe)
+
+
+def _pcam(recipe: Recipe) -> Method:
+    return _pooled("pcam", pooling.attended, recipe)
 
 
 def _log_sum_exp(recipe: Recipe) -> Method:
     sharpness = recipe.baselines.sharpness
-    return _pooled("log_sum_exp", partial(pooling.log_sum_exp, sharpness=sharpness))
+    return _pooled("log_sum_exp", partial(pooling.log_sum_exp, sharpness=sharpness), recipe)
+
+
+def _noisy_or(recipe: Recipe) -> Method:
+    weight = recipe.baselines.image_weight
+    return Method(
+        "noisy_or",
+        image_loss=lambda z: weight * pooling.noisy_or_loss(z),
+        negative_loss=lambda z: -weight * pooling.log_no_lesion(z),
+    )
 
 
 def _patches(recipe: Recipe) -> Method:
@@ -149,7 +172,7 @@ def _ribsight(recipe: Recipe) -> Method:
         return own.image_weight * maximum_loss(logits)
 
     def negative_loss(logits: Tensor) -> Tensor:
-        return own.negative_weight * torch.nn.functional.softplus(pooling.maximum(logits))
+        return own.negative_weight * pooling.negative_loss(pooling.maximum(logits))
 
     return Method(
         "ribsight",
@@ -179,9 +202,6 @@ _FIXED = (
     ),
     Method("mean_teacher", positive_target=teacher_map, distance=Distance.SQUARED),
     Method("distillation", positive_target=teacher_map),
-    _pooled("multiple_instance", pooling.maximum),
-    Method("noisy_or", image_loss=pooling.noisy_or_loss),
-    _pooled("pcam", pooling.attended),
     Method(
         "cam",
         image_loss=lambda z: pooling.positive_loss(z.float().mean(dim=(-2, -1))),
@@ -196,7 +216,10 @@ _WITH_PARAMETERS: Mapping[MethodName, Callable[[Recipe], Method]] = {
     "asymmetric": partial(_sharpened, "asymmetric", sharpen_always),
     "adaptive": partial(_sharpened, "adaptive", sharpen_both_ways),
     "aals": partial(_sharpened, "aals", sharpen_logits),
+    "multiple_instance": _maximum,
     "log_sum_exp": _log_sum_exp,
+    "noisy_or": _noisy_or,
+    "pcam": _pcam,
     "patches": _patches,
     "ribsight": _ribsight,
 }

@@ -53,6 +53,11 @@ def positive_loss(image_logits: Tensor) -> Tensor:
     return softplus(-image_logits)
 
 
+def negative_loss(image_logits: Tensor) -> Tensor:
+    """Return -log of one minus the image's probability, (N, K) logits -> (N, K)."""
+    return softplus(image_logits)
+
+
 def log_no_lesion(logits: Tensor) -> Tensor:
     """Return log prod (1 - p) over each map: that no place holds a lesion, (N, K)."""
     return -softplus(logits.float()).sum(dim=(-2, -1))

@@ -124,6 +124,9 @@ class BaselineSettings(Settings):
         pseudo_threshold: of `pseudo_labels`: the more probable of two classes (Lee 2013).
         confidence: of `fixmatch`: least probability of a pixel's hard label (Sohn et al. 2020).
         temperature: of `temperature` (MixMatch, Berthelot et al. 2019).
+        image_weight: of the record, positive or negative, in `multiple_instance`, `log_sum_exp`,
+            `noisy_or` and `pcam`, against the maps, whose loss is a mean over cells and therefore
+            a hundredth of an image's.
         sharpness: r of `log_sum_exp` (ChestX-ray8, Wang et al. 2017).
         patch_cells: patches a side of `patches` (Li et al. 2018).
         patch_region_weight: of drawn images in `patches` (Li et al. 2018).
@@ -133,6 +136,7 @@ class BaselineSettings(Settings):
     pseudo_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     temperature: Annotated[float, Field(gt=0, le=1)] = 0.5
+    image_weight: Annotated[float, Field(gt=0)] = 0.02
     sharpness: Annotated[float, Field(gt=0)] = 10.0
     patch_cells: Annotated[int, Field(ge=1)] = 16
     patch_region_weight: Annotated[float, Field(gt=0)] = 5.0
