@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from ribsight.detector.marks import box_around, find_peaks, to_marks
 from ribsight.detector.settings import MarkSettings
@@ -101,3 +102,21 @@ def test_coordinates_are_exact() -> None:
 def test_a_peak_in_the_padding_is_no_mark() -> None:
     affine = Affine(scale_x=0.4, scale_y=0.4, offset_x=0.0, offset_y=20.0)
     assert to_marks(map_with((1, 3, 0.9)), SETTINGS, affine, 200, 100) == ()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_peaks_and_boxes_are_those_that_scipy_finds(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(random.random((40, 40)), 2).astype(np.float32)
+    map_ = (smooth - smooth.min()) / np.ptp(smooth)
+    reach = np.arange(-6, 7)
+    disc = reach[:, None] ** 2 + reach[None, :] ** 2 <= (SETTINGS.separation * 40) ** 2
+    highest = ndimage.maximum_filter(map_, footprint=disc, mode="constant", cval=-np.inf)
+    peaks = find_peaks(map_, SETTINGS)
+    found = set(zip(peaks.rows.tolist(), peaks.columns.tolist(), strict=True))
+    assert found == set(zip(*np.nonzero((map_ == highest) & (map_ >= 0.1)), strict=True))
+    for row, column in found:
+        labels, _ = ndimage.label(map_ >= 0.5 * map_[row, column])
+        own = np.argwhere(labels == labels[row, column])
+        (y0, x0), (y1, x1) = own.min(axis=0), own.max(axis=0) + 1
+        assert box_around(map_, np.ones_like(map_, bool), row, column, 0.5) == (x0, y0, x1, y1)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ribsight.errors import RibsightError
 from ribsight.radiographs import Preprocessing, Radiograph, preprocess
-from ribsight.radiographs.preprocess import equalised
+from ribsight.radiographs.preprocess import equalised, percentiles
 
 
 def radiograph(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Radiograph:
@@ -116,3 +116,17 @@ def test_padding_stays_black_behind_local_contrast() -> None:
     network, _ = preprocess(Radiograph(pixels, 16), Preprocessing(64, local_contrast=5))
     assert (network[:, :15] == 0).all()
     assert network[:, 20:44].std() > 10
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    values=st.sampled_from([1, 2, 50, 4096, 65536]),
+)
+def test_percentiles_by_counting_are_those_of_numpy(
+    seed: int, height: int, width: int, values: int
+) -> None:
+    samples = np.random.default_rng(seed).integers(0, values, (height, width), dtype=np.uint16)
+    expected = np.percentile(samples, (0.1, 99.9))
+    assert percentiles(samples, (0.1, 99.9)) == (expected[0], expected[1])

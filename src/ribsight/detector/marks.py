@@ -6,9 +6,9 @@ pixels.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ribsight.detector.network import STRIDE
 from ribsight.detector.settings import MarkSettings
@@ -39,7 +39,8 @@ def find_peaks(probability: NDArray[np.float32], settings: MarkSettings) -> Peak
     reach = int(np.ceil(radius))
     offsets = np.arange(-reach, reach + 1)
     disc = offsets[:, None] ** 2 + offsets[None, :] ** 2 <= radius**2
-    highest = ndimage.maximum_filter(probability, footprint=disc, mode="constant", cval=-np.inf)
+    # Beyond the border nothing counts; OpenCV does this many times faster than SciPy.
+    highest = cv2.dilate(probability, disc.astype(np.uint8))
     is_peak = (probability == highest) & (probability >= settings.minimum_score)
     rows, columns = np.nonzero(is_peak)
     order = np.argsort(-probability[rows, columns], kind="stable")
@@ -55,7 +56,7 @@ def find_peaks(probability: NDArray[np.float32], settings: MarkSettings) -> Peak
 
 def nearest_peak(peaks: Peaks, shape: tuple[int, ...]) -> NDArray[np.intp]:
     """Return which peak is nearest to each cell of an (h, w) map; the higher one where equal."""
-    rows, columns = np.indices(shape)
+    rows, columns = np.indices(shape, dtype=np.int32)
     away = [
         (rows - row) ** 2 + (columns - column) ** 2
         for row, column in zip(peaks.rows, peaks.columns, strict=True)
@@ -81,9 +82,9 @@ def box_around(
         x0, y0, x1, y1 in cells; x1 and y1 are the right and lower edge of the last cell.
     """
     above = own & (probability >= level * probability[row, column])
-    labels, _ = ndimage.label(above)
-    (rows, columns) = ndimage.find_objects((labels == labels[row, column]).astype(np.int8))[0]
-    return columns.start, rows.start, columns.stop, rows.stop
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(above.astype(np.uint8), connectivity=4)
+    left, top, width, height, _ = map(int, boxes[labels[row, column]])
+    return left, top, left + width, top + height
 
 
 def to_marks(

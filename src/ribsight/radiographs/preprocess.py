@@ -191,22 +191,50 @@ def equalised(samples: NDArray[np.float32], reach: float) -> NDArray[np.float32]
 
 
 def _intensities(stored: Pixels, bits: int, top: float) -> NDArray[np.float32]:
-    pixels = np.ascontiguousarray(stored, dtype=np.float32)
+    pixels = np.empty(stored.shape, np.float32)
     if bits == 8:
-        return pixels * np.float32(top / 255)
+        return np.multiply(stored, np.float32(top / 255), out=pixels)
     low, high = _window(stored)
     if high <= low:
-        return np.zeros_like(pixels)
-    scaled = (pixels - np.float32(low)) * np.float32(top / (high - low))
-    return scaled.clip(0, np.float32(top))
+        pixels[:] = 0
+        return pixels
+    np.subtract(stored, np.float32(low), out=pixels)
+    pixels *= np.float32(top / (high - low))
+    return np.clip(pixels, 0, np.float32(top), out=pixels)
 
 
 def _window(pixels: Pixels) -> tuple[float, float]:
     # Burnt-in letters and collimator edges sit at the border and would widen the window.
     height, width = pixels.shape
     y, x = int(height * _BORDER_SHARE), int(width * _BORDER_SHARE)
-    low, high = np.percentile(pixels[y : height - y, x : width - x], _WINDOW_PERCENT)
-    return float(low), float(high)
+    return percentiles(pixels[y : height - y, x : width - x], _WINDOW_PERCENT)
+
+
+def percentiles(pixels: Pixels, percent: tuple[float, float]) -> tuple[float, float]:
+    """Return two percentiles of (H, W) samples as `np.percentile` gives them, by counting.
+
+    Millions of samples take no more than 65,536 values, so none needs to be sorted.
+    """
+    counts = np.zeros(1 << 16, np.int64)
+    # OpenCV counts in single precision, which is exact up to 2^24.
+    rows = max(1, (1 << 24) // pixels.shape[1])
+    for first in range(0, len(pixels), rows):
+        part = np.ascontiguousarray(pixels[first : first + rows])
+        found = cv2.calcHist([part], [0], None, [1 << 16], [0, 1 << 16])
+        counts += found.ravel().astype(np.int64)
+    upto = np.cumsum(counts)
+    low, high = (_percentile(upto, one) for one in percent)
+    return low, high
+
+
+def _percentile(upto: NDArray[np.int64], percent: float) -> float:
+    """Interpolate between the two samples around a rank, given how many are at or below each."""
+    rank = (int(upto[-1]) - 1) * (percent / 100)
+    first = int(np.floor(rank))
+    below, above = np.searchsorted(upto, (first, min(first + 1, int(upto[-1]) - 1)), side="right")
+    share, step = rank - first, float(above - below)
+    # As numpy does, so that no rounding differs.
+    return float(below) + step * share if share < 0.5 else float(above) - step * (1 - share)
 
 
 def _resize(samples: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
