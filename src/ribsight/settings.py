@@ -2,8 +2,7 @@
 
 import difflib
 import tomllib
-import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -63,7 +62,15 @@ def _mistake(kind: type[Settings], error: Any) -> str:
 
 def _keys_at(kind: type[Settings], location: list[str]) -> list[str]:
     for part in location:
+        if part.isdigit():  # the place in a list of tables, whose keys are known by now
+            continue
         annotation: Any = kind.model_fields[part].annotation
-        options = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-        kind = next(o for o in options if isinstance(o, type) and issubclass(o, Settings))
+        kind = next(o for o in _types_in(annotation) if issubclass(o, Settings))
     return list(kind.model_fields)
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type):
+        yield annotation
+    for one in get_args(annotation):
+        yield from _types_in(one)

@@ -1,0 +1,67 @@
+"""What all parts of a running service share."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ribsight.deployment.at_work import DetectorAtWork
+from ribsight.deployment.service.folder import DataFolder, OwnedFolder, own
+from ribsight.deployment.service.settings import Secrets, ServiceSettings
+from ribsight.deployment.service.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """A service that has its model, its data folder and its database.
+
+    Attributes:
+        settings: of the service.
+        secrets: of those who may use HTTP.
+        detector: the model at work.
+        owned: the data folder, and the key of the keyed hashes.
+        store: the database.
+        work_waits: set when there may be a new job.
+        delivery_waits: set when there may be a new delivery.
+        stopping: set once nothing new is to be started.
+    """
+
+    settings: ServiceSettings
+    secrets: Secrets
+    detector: DetectorAtWork
+    owned: OwnedFolder
+    store: Store
+    work_waits: threading.Event = field(default_factory=threading.Event)
+    delivery_waits: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def folder(self) -> DataFolder:
+        """The data folder's paths."""
+        return self.owned.folder
+
+    def keyed(self, purpose: str, value: str | None) -> str | None:
+        """Return 16 letters and digits that stand for an identifier; None for none."""
+        return self.owned.key.name(purpose, value) if value else None
+
+    def close(self) -> None:
+        """Let go of the database and the data folder."""
+        self.store.close()
+        self.owned.close()
+
+
+def open_context(
+    settings: ServiceSettings, secrets: Secrets, detector: DetectorAtWork, data: Path
+) -> Context:
+    """Take a data folder and its database into use.
+
+    Raises:
+        RibsightError: another service has the folder, or the database cannot be used.
+    """
+    owned = own(data)
+    try:
+        url = settings.store.database or f"sqlite:///{owned.folder.database}"
+        store = Store.open(url, owned.key.fingerprint)
+    except BaseException:
+        owned.close()
+        raise
+    return Context(settings, secrets, detector, owned, store)
