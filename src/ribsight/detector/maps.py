@@ -1,19 +1,20 @@
-"""Network images -> probability maps -> predictions, for whoever has a network in hand."""
+"""Network images -> probability maps -> predictions, whatever runs the network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ribsight.detector.marks import to_marks
-from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.settings import MarkSettings
 from ribsight.evaluation.predictions import FindingPrediction
 from ribsight.radiographs.preprocess import Affine
 
 NetworkImage = NDArray[np.uint8] | NDArray[np.uint16]
+MapFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""(N, 1, S, S) intensities in [0, 1] -> (N, K, S/4, S/4) probabilities: a network, its
+normalisation and the sigmoid, in whatever runs them (`runtimes`)."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +42,9 @@ def read_maps(
     }
 
 
-def probability_maps(
-    network: DetectorNetwork, images: Sequence[NetworkImage], device: torch.device
-) -> NDArray[np.float32]:
-    """Run a network in evaluation mode on network images.
-
-    Args:
-        network: already on `device` and in evaluation mode.
-        images: N arrays (S, S) of uint8 or uint16.
-        device: where the network is.
-
-    Returns:
-        (N, K, S/4, S/4) probabilities.
-
-    """
-    batch = np.stack([to_unit_interval(image) for image in images])[:, None]
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(batch).to(device))
-        maps: NDArray[np.float32] = torch.sigmoid(logits.float()).cpu().numpy()
-    return maps
+def probability_maps(maps_of: MapFunction, images: Sequence[NetworkImage]) -> NDArray[np.float32]:
+    """Return the (N, K, S/4, S/4) probabilities of N network images (S, S)."""
+    return maps_of(np.stack([to_unit_interval(image) for image in images])[:, None])
 
 
 def to_unit_interval(image: NetworkImage) -> NDArray[np.float32]:

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ribsight.detector.network import STRIDE
-from ribsight.detector.settings import MarkSettings
+from ribsight.detector.settings import STRIDE, MarkSettings
 from ribsight.evaluation.predictions import Mark
 from ribsight.radiographs.preprocess import Affine
 

@@ -9,13 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ribsight.detector.pretrained import load_weights
-from ribsight.detector.settings import NetworkSettings
+from ribsight.detector.settings import STRIDE, NetworkSettings
 from ribsight.errors import RibsightError
 
-STRIDE = 4
-"""Network pixels per map cell."""
-
-_STRIDES = (4, 8, 16, 32)
+_STRIDES = (STRIDE, 8, 16, 32)
 
 
 class DetectorNetwork(nn.Module):

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
 from tqdm import tqdm
 
 from ribsight.cohort.cache import PixelCache
 from ribsight.cohort.tables import Cohort
-from ribsight.detector.maps import StoredImage, batches, probability_maps, read_maps
-from ribsight.detector.network import DetectorNetwork
+from ribsight.detector.maps import MapFunction, StoredImage, batches, probability_maps, read_maps
 from ribsight.detector.settings import MarkSettings
 from ribsight.evaluation.predictions import ImagePrediction
 
@@ -16,24 +14,22 @@ _BATCH = 8
 
 
 def predict_cohort(
-    network: DetectorNetwork,
+    maps_of: MapFunction,
     findings: Sequence[str],
     marks: MarkSettings,
     cohort: Cohort,
     cache: PixelCache,
-    device: torch.device,
     *,
     progress: bool = False,
 ) -> tuple[ImagePrediction, ...]:
     """Return the prediction of every radiograph of `cohort`, in its order.
 
     Args:
-        network: in evaluation mode, on `device`.
-        findings: names of its maps.
+        maps_of: network images -> maps.
+        findings: names of the maps.
         marks: how to read marks.
         cohort: radiographs.
         cache: their network images, in the order of `cohort.ids`.
-        device: where the network is.
         progress: show a progress bar.
 
     """
@@ -41,7 +37,7 @@ def predict_cohort(
     predictions: list[ImagePrediction] = []
     bar = tqdm(total=len(rows), desc="detecting", unit="image", disable=not progress)
     for part in batches(len(rows), _BATCH):
-        maps = probability_maps(network, [cache.pixels(row) for row in part], device)
+        maps = probability_maps(maps_of, [cache.pixels(row) for row in part])
         for row, one in zip(part, maps, strict=True):
             width, height = rows[row]["width"], rows[row]["height"]
             stored = StoredImage(cache.affine(row), width, height)

@@ -7,6 +7,9 @@ from pydantic import Field
 from ribsight.radiographs.preprocess import Preprocessing
 from ribsight.settings import Settings
 
+STRIDE = 4
+"""Network pixels per map cell."""
+
 
 class NetworkSettings(Settings):
     """Backbone, pyramid and head.

@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ribsight.detector.maps import to_unit_interval
-from ribsight.detector.network import STRIDE
-from ribsight.detector.settings import MarkSettings
+from ribsight.detector.settings import STRIDE, MarkSettings
 from ribsight.distillation.augment import draw_geometry, perturb, warp
 from ribsight.distillation.crops import CropMaker, Points, draw_maps, possible_maps, suspected
 from ribsight.distillation.recipe import AugmentationSettings, BatchSettings, CropSettings

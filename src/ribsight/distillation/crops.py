@@ -20,8 +20,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from ribsight.detector.maps import NetworkImage, to_unit_interval
 from ribsight.detector.marks import find_peaks
-from ribsight.detector.network import STRIDE
-from ribsight.detector.settings import MarkSettings
+from ribsight.detector.settings import STRIDE, MarkSettings
 from ribsight.distillation.augment import (
     Matrix,
     centred_on,

@@ -16,6 +16,7 @@ from ribsight.cohort.cache import PixelCache
 from ribsight.cohort.tables import Cohort
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.on_cohort import predict_cohort
+from ribsight.detector.runtimes.eager import eager
 from ribsight.detector.settings import MarkSettings
 from ribsight.distillation.validation import pick
 from ribsight.evaluation.matching import match
@@ -62,7 +63,8 @@ class HiddenTruth:
         was_training = network.training
         network.eval()
         findings = self.cohort.findings
-        images = predict_cohort(network, findings, self.marks, self.cohort, self.cache, device)
+        maps_of = eager(network, device)
+        images = predict_cohort(maps_of, findings, self.marks, self.cohort, self.cache)
         network.train(was_training)
         predictions = Predictions("teacher", "", tuple(findings), images)
         figures: dict[str, dict[str, float | None]] = {"precision": {}, "recall": {}, "silent": {}}

@@ -12,6 +12,7 @@ from ribsight.cohort.cache import PixelCache
 from ribsight.cohort.tables import Cohort
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.on_cohort import predict_cohort
+from ribsight.detector.runtimes.eager import eager
 from ribsight.detector.settings import MarkSettings
 from ribsight.evaluation.figures import items_of, replicate
 from ribsight.evaluation.matching import match
@@ -40,7 +41,7 @@ class Validation:
         was_training = network.training
         network.eval()
         images = predict_cohort(
-            network, self.cohort.findings, self.marks, self.cohort, self.cache, device
+            eager(network, device), self.cohort.findings, self.marks, self.cohort, self.cache
         )
         network.train(was_training)
         predictions = Predictions("validated", "", tuple(self.cohort.findings), images)
