@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.deployment.certainty import Levels, certainty, read_levels
+from ribsight.deployment.identity import ModelIdentity
 from ribsight.detector.detect import Detector
 from ribsight.detector.maps import NetworkImage, StoredImage, read_maps
 from ribsight.detector.model_file import find_model
@@ -16,15 +17,6 @@ from ribsight.radiographs.preprocess import Preprocessing, preprocess
 from ribsight.radiographs.radiograph import Radiograph
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-
-@dataclass(frozen=True)
-class ModelIdentity:
-    """What a result names as its source: for people, for machines, and who wrote the model."""
-
-    name: str
-    sha256: str
-    version: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,7 @@ def read_dicom(name: PurePath | str, content: bytes) -> Radiograph:
         UnreadableImageError: whatever is wrong with the file; the sentence names no patient.
     """
     try:
-        with _silent_pydicom():
+        with silent_pydicom():
             return _read(content)
     except UnusableDicomError as error:
         raise UnreadableImageError(name, str(error)) from error
@@ -84,7 +84,7 @@ def read_dicom(name: PurePath | str, content: bytes) -> Radiograph:
 
 
 @contextmanager
-def _silent_pydicom() -> Iterator[None]:
+def silent_pydicom() -> Iterator[None]:
     """Keep pydicom from warning and logging: it quotes values, which may name the patient."""
     logger = pydicom.config.logger
     was_disabled, level = logger.disabled, logger.level

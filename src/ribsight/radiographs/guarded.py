@@ -156,13 +156,22 @@ def read_guarded(path: Path) -> Radiograph:
         UnreadableImageError: as `GuardedReader.read` says.
         RibsightError: no child can be started.
     """
+    return _own_reader().read(path)
+
+
+def read_guarded_content(content: bytes, name: PurePath | str) -> Radiograph:
+    """Read a file's content as `read_guarded` reads a file; `name` is what errors call it."""
+    return _own_reader().read(content, name)
+
+
+def _own_reader() -> GuardedReader:
     with _own_lock:
         reader = _own.get(os.getpid())
         if reader is None:
             reader = _own[os.getpid()] = GuardedReader()
             # Worker processes leave without atexit; this is run by them and by others.
             multiprocessing.util.Finalize(None, reader.close, exitpriority=10)
-    return reader.read(path)
+    return reader
 
 
 def _reader(processes: int, memory: int, seconds: float) -> GuardedReader:

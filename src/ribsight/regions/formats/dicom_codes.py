@@ -15,6 +15,7 @@ FRACTURE = Code("72704001", "SCT", "Fracture")
 RIB = Code("113197003", "SCT", "Rib")
 CLAVICLE = Code("51299004", "SCT", "Clavicle")
 OWN_SCHEME = "99RIBSIGHT"
+OWN_SCHEME_NAME = "ribsight local codes"
 
 WRITTEN: dict[str, tuple[Code, Code]] = {
     "rib_fracture": (FRACTURE, RIB),
@@ -44,6 +45,26 @@ CONTEXT = Code("408729009", "SCT", "Finding context")
 ABSENT = Code("410516002", "SCT", "Known absent")
 ANY_FINDING = Code("any_finding", OWN_SCHEME, "Any finding")
 SCORE = Code("score", OWN_SCHEME, "Score")
+SCORES = {
+    "doubtful": Code("score_doubtful", OWN_SCHEME, "Doubtful, score"),
+    "confident": Code("score_confident", OWN_SCHEME, "Confident, score"),
+}
+"""A score by its level of certainty: viewers show a measurement's name where they show little."""
+PROBABILITY = Code("111012", "DCM", "Certainty of Finding")
+"""In percent: what a calibrated score is."""
+LEVEL = Code("certainty", OWN_SCHEME, "Level of certainty")
+LEVELS = {
+    "doubtful": Code("doubtful", OWN_SCHEME, "Doubtful"),
+    "confident": Code("confident", OWN_SCHEME, "Confident"),
+}
+DETECTED = Code("260373001", "SCT", "Detected")
+NOT_DETECTED = Code("260415000", "SCT", "Not detected")
+SUMMARY = Code("111017", "DCM", "CAD Processing and Findings Summary")
+WITH_FINDINGS = Code("111242", "DCM", "All algorithms succeeded; with findings")
+WITHOUT_FINDINGS = Code("111241", "DCM", "All algorithms succeeded; without findings")
+NOT_PROCESSED = Code("111245", "DCM", "No algorithms succeeded; without findings")
+COMMENT = Code("121106", "DCM", "Comment")
+PLAIN_FILM = Code("168537006", "SCT", "Plain radiography")
 PLAIN_CHEST = Code("399208008", "SCT", "Plain chest X-ray")
 
 NAME_OF_DEVICE = "ribsight regions"

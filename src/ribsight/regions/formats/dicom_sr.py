@@ -18,8 +18,11 @@ from ribsight.regions.annotations import Annotations, Collector, Fault, Unusable
 from ribsight.regions.formats.dicom_codes import (
     FINDING_OF,
     NAME_OF_DEVICE,
+    NOT_PROCESSED,
     SCORE,
+    SCORES,
     SIDE_OF,
+    SUMMARY,
 )
 from ribsight.regions.formats.dicom_sr_write import write
 from ribsight.regions.formats.format import Format, Holds, ReadOptions
@@ -40,6 +43,7 @@ _TRACKING = {"112039": "tracking_id", "112040": "tracking_uid"}
 _PERSON, _DEVICE, _DEVICE_UID = "121008", "121013", "121012"
 _IMAGE_LIBRARY = "111028"
 _GROUP = "125007"
+_CERTAINTY_OF = {code.value: certainty for certainty, code in SCORES.items()}
 _DICOM_MAGIC = slice(128, 132)
 
 
@@ -131,9 +135,20 @@ def _code(item: Any, keyword: str) -> tuple[str, str]:
 
 
 def _is_looked_at(node: _Node) -> bool:
-    """Whether the image is in the library, or is the source of a measurement group."""
+    """Whether the image is in the library, or is the source of a measurement group.
+
+    Not of a group that says that no algorithm looked at it.
+    """
     concepts = [_concept(one) for one in node.above]
-    return _IMAGE_LIBRARY in concepts or concepts[-1] == _GROUP
+    if _IMAGE_LIBRARY in concepts:
+        return True
+    beside = node.above[-1].get("ContentSequence", ())
+    return concepts[-1] == _GROUP and not any(map(_says_not_processed, beside))
+
+
+def _says_not_processed(item: Any) -> bool:
+    is_summary = _concept(item) == SUMMARY.value
+    return is_summary and _code(item, "ConceptCodeSequence")[0] == NOT_PROCESSED.value
 
 
 def _observer(node: _Node) -> str:
@@ -244,8 +259,10 @@ def _said(node: _Node) -> tuple[float | None, dict[str, Attribute]]:
                 side = _code(child, "ConceptCodeSequence")[0]
                 if _concept(child) in _LATERALITY and side in SIDE_OF:
                     attributes["side"] = SIDE_OF[side]
-        elif concept == SCORE.value and item.ValueType == "NUM":
+        elif concept in (SCORE.value, *_CERTAINTY_OF) and item.ValueType == "NUM":
             score = float(item.MeasuredValueSequence[0].NumericValue)
+            if concept in _CERTAINTY_OF:
+                attributes["certainty"] = _CERTAINTY_OF[concept]
     return score, attributes
 
 

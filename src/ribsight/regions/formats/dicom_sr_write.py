@@ -1,7 +1,6 @@
 """Annotations -> one DICOM structured report (TID 1500) an image and reader, with highdicom."""
 
 import re
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,27 +15,32 @@ from ribsight.regions.formats.dicom_codes import (
     ANY_FINDING,
     CONTEXT,
     NAME_OF_DEVICE,
-    OWN_SCHEME,
     PLAIN_CHEST,
     SCORE,
     SIDES,
     WRITTEN,
-    Code,
+)
+from ribsight.regions.formats.dicom_report import (
+    LONGEST,
+    MANUFACTURER,
+    coded,
+    finding_code,
+    finished,
+    moment_of,
+    named_uid,
+    reference,
+    subject,
 )
 from ribsight.regions.geometry import joined
 from ribsight.regions.image_sizes import KnownImages, stem
 from ribsight.regions.region import Region
 
-_NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate",
-           "StudyTime", "AccessionNumber", "ReferringPhysicianName")  # fmt: skip
-_LONGEST = 64
-
 
 def write(annotations: Annotations, path: Path, known: KnownImages | None) -> list[str]:
     """Write a folder of reports; who looked and drew nothing gets one that says so.
 
-    UIDs follow from the image, the reader and what was drawn: written again, it has the same.
+    UIDs follow from the image, the reader and what was drawn: written again, a report has the
+    same bytes.
 
     Raises:
         RibsightError: highdicom is not installed, or the DICOM file of an image is not there.
@@ -73,55 +77,40 @@ def _header(name: str, known: KnownImages | None) -> Any:
             "study: give --images, the folder of the DICOM files"
         )
     try:
-        header = pydicom.dcmread(found.path, stop_before_pixels=True)
+        return pydicom.dcmread(found.path, stop_before_pixels=True)
     except (InvalidDicomError, OSError, ValueError, EOFError) as error:
         raise RibsightError(f"{found.path} is no readable DICOM file: {error}") from error
-    for keyword in _NEEDED:
-        if not header.get(keyword):
-            raise RibsightError(f"{found.path} has no {keyword}, which a report refers to")
-    for keyword in _TYPE_2:
-        if keyword not in header:
-            setattr(header, keyword, "")
-    return header
 
 
 def _report(header: Any, reader: str, regions: Sequence[Region], number: int) -> Any:
     from highdicom.sr import Comprehensive3DSR, MeasurementReport
     from pydicom.sr.codedict import codes
 
+    about = subject(header, str(header.filename))
     drawn = [(one.finding, one.score, *joined(one.polygons).ravel().tolist()) for one in regions]
-    seed = f"{header.SOPInstanceUID} {reader} {drawn}"
+    seed = f"{about.SOPInstanceUID} {reader} {drawn}"
     content = MeasurementReport(
         observation_context=_observer(reader),
-        procedure_reported=_coded(PLAIN_CHEST),
+        procedure_reported=coded(PLAIN_CHEST),
         imaging_measurements=[
-            _group(header, one, _uid(f"{seed} {place}")) for place, one in enumerate(regions)
+            _group(about, one, named_uid(f"{seed} {place}")) for place, one in enumerate(regions)
         ]
-        or [_nothing(header, _uid(f"{seed} nothing"))],
+        or [_nothing(about, named_uid(f"{seed} nothing"))],
         title=codes.DCM.ImagingMeasurementReport,
     )
-    return Comprehensive3DSR(
-        evidence=[header],
+    report = Comprehensive3DSR(
+        evidence=[reference(about)],
         content=content[0],
-        series_instance_uid=_uid(f"{seed} series"),
+        series_instance_uid=named_uid(f"{seed} series"),
         series_number=900,
-        sop_instance_uid=_uid(f"{seed} report"),
+        sop_instance_uid=named_uid(f"{seed} report"),
         instance_number=number,
-        manufacturer="ribsight",
+        manufacturer=MANUFACTURER,
         is_complete=True,
         is_final=False,
         is_verified=False,
     )
-
-
-def _uid(seed: str) -> str:
-    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, seed).int}"
-
-
-def _coded(code: Code) -> Any:
-    from highdicom.sr import CodedConcept
-
-    return CodedConcept(code.value, code.scheme, code.meaning)
+    return finished(report, about, moment_of(header))
 
 
 def _observer(reader: str) -> Any:
@@ -134,27 +123,15 @@ def _observer(reader: str) -> Any:
     from pydicom.sr.codedict import codes
 
     if not reader:
-        device = DeviceObserverIdentifyingAttributes(_uid(NAME_OF_DEVICE), NAME_OF_DEVICE)
+        device = DeviceObserverIdentifyingAttributes(named_uid(NAME_OF_DEVICE), NAME_OF_DEVICE)
         context = ObserverContext(codes.DCM.Device, device)
         return ObservationContext(observer_device_context=context)
-    if len(reader) > _LONGEST or set(reader) & set("\\=") or not reader.isprintable():
+    if len(reader) > LONGEST or set(reader) & set("\\=") or not reader.isprintable():
         raise RibsightError(f"DICOM cannot hold the reader's name '{reader}'")
     # A caret says that one word is meant as the family name.
     name = reader if "^" in reader else f"{reader}^"
     person = PersonObserverIdentifyingAttributes(name=name)
     return ObservationContext(observer_person_context=ObserverContext(codes.DCM.Person, person))
-
-
-def finding_code(name: str) -> Code:
-    """Return the code of a category. Raises RibsightError if DICOM cannot hold its name."""
-    if name in WRITTEN:
-        return WRITTEN[name][0]
-    if not 0 < len(name) <= _LONGEST or "\\" in name or not name.isprintable():
-        raise RibsightError(f"DICOM cannot hold the category '{name}': rename it with --category")
-    value = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    if len(value) > 16 or value == ANY_FINDING.value or not value:
-        value = f"c{uuid.uuid5(uuid.NAMESPACE_OID, name).hex[:15]}"
-    return Code(value, OWN_SCHEME, name)
 
 
 def _group(header: Any, region: Region, uid: str) -> Any:
@@ -175,10 +152,10 @@ def _group(header: Any, region: Region, uid: str) -> Any:
     if region.finding in WRITTEN:
         side = SIDES.get(str(said.get("side", "")))
         site = WRITTEN[region.finding][1]
-        sites.append(FindingSite(_coded(site), laterality=_coded(side) if side else None))
+        sites.append(FindingSite(coded(site), laterality=coded(side) if side else None))
     measurements = []
     if region.score is not None:
-        measurements.append(Measurement(_coded(SCORE), region.score, codes.UCUM.NoUnits))
+        measurements.append(Measurement(coded(SCORE), region.score, codes.UCUM.NoUnits))
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(
             uid=str(said.get("tracking_uid") or uid),
@@ -189,7 +166,7 @@ def _group(header: Any, region: Region, uid: str) -> Any:
             graphic_data=closed,
             source_image=SourceImageForRegion(header.SOPClassUID, header.SOPInstanceUID),
         ),
-        finding_type=_coded(finding_code(region.finding)),
+        finding_type=coded(finding_code(region.finding)),
         finding_sites=sites or None,
         measurements=measurements or None,
     )
@@ -205,7 +182,7 @@ def _nothing(header: Any, uid: str) -> Any:
 
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=uid, identifier="no finding"),
-        finding_type=_coded(ANY_FINDING),
-        qualitative_evaluations=[QualitativeEvaluation(_coded(CONTEXT), _coded(ABSENT))],
+        finding_type=coded(ANY_FINDING),
+        qualitative_evaluations=[QualitativeEvaluation(coded(CONTEXT), coded(ABSENT))],
         source_images=[SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID)],
     )
