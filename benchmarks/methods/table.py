@@ -6,26 +6,29 @@ _NAMES = {"froc_score": "FROC score", "auroc": "AUROC", "wafroc": "wAFROC AUC"}
 
 
 def markdown(rows: pl.DataFrame) -> str:
-    """Return a table a finding and number of revealed regions, best FROC score first."""
+    """Return a table a finding and number of revealed regions, best FROC score first.
+
+    Figures are means over trainings with their 95 % interval; differences are paired, with p after
+    Holm over all variants against the same reference.
+    """
     parts = []
     for (finding, reveal), part in rows.group_by("finding", "reveal", maintain_order=True):
         own = part.filter((pl.col("against") == "") & (pl.col("figure") == "froc_score"))
         references = [one for one in part["against"].unique(maintain_order=True) if one]
-        figures = [key for key in _NAMES if key in part["figure"].to_list()]
-        header = [
-            "variant", "trainings", *(_NAMES[key] for key in figures),
-            *(f"{_NAMES['froc_score']} - {one}" for one in references),
-        ]  # fmt: skip
+        columns = [(key, "") for key in _NAMES if key in part["figure"].to_list()]
+        columns += [(key, one) for one in references for key in ("froc_score", "auroc")]
+        header = ["variant", "trainings"]
+        header += [f"{_NAMES[key]} - {one}" if one else _NAMES[key] for key, one in columns]
+        revealed = f"{reveal} revealed" if reveal else "all revealed"
         lines = [
-            f"### {finding}, {reveal} revealed",
+            f"**{finding}, {revealed}**",
             "",
             _line(header),
             _line(["---"] * len(header)),
         ]
         for variant in own.sort("mean", descending=True)["variant"]:
             cells = [variant, str(own.filter(pl.col("variant") == variant)["trainings"][0])]
-            cells += [_cell(part, variant, "", key) for key in figures]
-            cells += [_cell(part, variant, one, "froc_score") for one in references]
+            cells += [_cell(part, variant, one, key) for key, one in columns]
             lines.append(_line(cells))
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from ribsight.detector.network import DetectorNetwork
+from ribsight.detector.network import DetectorNetwork, FeaturePyramid
 from ribsight.detector.settings import NetworkSettings
 from ribsight.errors import RibsightError
 
@@ -28,6 +28,20 @@ def test_an_untrained_network_says_its_prior() -> None:
     network = DetectorNetwork(SMALL.model_copy(update={"prior": 0.2}), 1).eval()
     probability = torch.sigmoid(network(torch.rand(1, 1, 64, 64)))
     assert float(probability.detach().mean()) == pytest.approx(0.2, abs=0.05)
+
+
+@pytest.mark.parametrize(("norm", "same"), [("pixel", True), ("group", False)])
+def test_a_crop_says_of_a_place_what_the_whole_says(norm: str, same: bool) -> None:
+    torch.manual_seed(0)
+    pyramid = FeaturePyramid([3, 5], 8, norm).eval()
+    fine, coarse = torch.rand(1, 3, 32, 32), torch.rand(1, 5, 16, 16)
+    # What lies outside of the crop is brighter: its statistics differ, far from where we look.
+    fine[..., 16:], coarse[..., 8:] = 5.0, 5.0
+    with torch.inference_mode():
+        whole = pyramid([fine, coarse])
+        crop = pyramid([fine[..., :16, :16], coarse[..., :8, :8]])
+    away = (slice(None), slice(None), slice(0, 10), slice(0, 10))
+    assert torch.allclose(whole[away], crop[away], atol=1e-5) == same
 
 
 def test_frozen_levels_get_no_gradient_and_the_others_do() -> None:

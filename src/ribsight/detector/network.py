@@ -5,6 +5,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -33,7 +34,7 @@ class DetectorNetwork(nn.Module):
         self.backbone, channels = _feature_backbone(settings.backbone)
         if pretrained:
             load_weights(self.backbone, settings.backbone, settings.weights)
-        self.pyramid = FeaturePyramid(channels, settings.pyramid_channels)
+        self.pyramid = FeaturePyramid(channels, settings.pyramid_channels, settings.pyramid_norm)
         self.head = nn.Conv2d(settings.pyramid_channels, findings, kernel_size=1)
         nn.init.normal_(self.head.weight, std=0.01)
         bias = torch.full((findings,), math.log(settings.prior / (1 - settings.prior)))
@@ -89,14 +90,16 @@ class DetectorNetwork(nn.Module):
 class FeaturePyramid(nn.Module):
     """Top-down pathway; returns its finest level.
 
-    Group norm, not batch norm: it needs no batch statistics, so one process and many agree.
+    Group norm, not batch norm: it needs no batch statistics, so one process and many agree. Group
+    norm still takes its statistics over the whole view: a crop and the whole image give the same
+    place different values. The norm of each pixel over its channels does not.
     """
 
-    def __init__(self, channels: list[int], width: int):
+    def __init__(self, channels: list[int], width: int, norm: str = "group"):
         """Join feature maps of `channels`, finest first, into one of `width` channels."""
         super().__init__()
         self.lateral = nn.ModuleList([nn.Conv2d(c, width, kernel_size=1) for c in channels])
-        self.smooth = nn.ModuleList([_smoothing(width) for _ in channels])
+        self.smooth = nn.ModuleList([_smoothing(width, norm) for _ in channels])
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Join feature maps, finest first, (N, C_i, H_i, W_i), into (N, width, H_0, W_0)."""
@@ -107,10 +110,10 @@ class FeaturePyramid(nn.Module):
         return joined  # type: ignore[no-any-return]
 
 
-def _smoothing(width: int) -> nn.Sequential:
+def _smoothing(width: int, norm: str) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False),
-        nn.GroupNorm(8, width),
+        LayerNorm2d(width) if norm == "pixel" else nn.GroupNorm(8, width),
         nn.ReLU(inplace=True),
     )
 

@@ -20,6 +20,8 @@ class NetworkSettings(Settings):
             the path of a safetensors file for that timm model, or that of a run or model folder
             of ribsight: then backbone, pyramid, and the head of findings of the same name.
         pyramid_channels: width of the feature pyramid; a multiple of 8 (groups of its norm).
+        pyramid_norm: "group" (its statistics are those of the whole view), or "pixel" (of the
+            channels of each pixel): a crop then says of a place what the whole image says.
         batch_norm: "frozen" keeps the running statistics of the weights (right for small batches,
             and the same on any number of processes); "batch" uses each batch's own.
         frozen_levels: how many leading feature levels (stride 2, stride 4, ...) are not trained.
@@ -30,6 +32,7 @@ class NetworkSettings(Settings):
     backbone: str = "tf_efficientnet_lite0"
     weights: str = "imagenet"
     pyramid_channels: Annotated[int, Field(ge=8, multiple_of=8)] = 64
+    pyramid_norm: Literal["group", "pixel"] = "group"
     batch_norm: Literal["frozen", "batch"] = "frozen"
     frozen_levels: Annotated[int, Field(ge=0)] = 0
     prior: Annotated[float, Field(gt=0, lt=0.5)] = 0.01

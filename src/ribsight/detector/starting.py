@@ -33,7 +33,7 @@ def start_from_model(network: DetectorNetwork, findings: tuple[str, ...], path: 
     folder = path if is_model(path) else path / "model"
     theirs, description = load_model(folder)
     own = network.settings
-    for key in ("backbone", "pyramid_channels"):
+    for key in ("backbone", "pyramid_channels", "pyramid_norm"):
         if getattr(own, key) != getattr(description.network, key):
             raise RibsightError(
                 f"detector.weights = '{path}' has {key} = {getattr(description.network, key)!r}, "
