@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: setup test check demo fracatlas benchmark clean
+.PHONY: setup test check demo fracatlas benchmark benchmark-speed clean
 .DELETE_ON_ERROR:
 
 setup: $(SETUP)
@@ -34,7 +34,12 @@ fracatlas: $(SETUP)
 	@test -n "$(FRACATLAS)" || { echo "give the folder of the data: make fracatlas FRACATLAS=DIR"; exit 2; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/fracatlas.sh "$(FRACATLAS)" runs/fracatlas
 
+# Methods against each other, in short form: a simulated registry, four methods, two seeds, a table.
 benchmark: $(SETUP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/methods/short.sh runs/benchmark
+
+# What a training step costs, against a plain loop and against what this processor can do.
+benchmark-speed: $(SETUP)
 	$(BIN)/python benchmarks/training.py
 
 clean:

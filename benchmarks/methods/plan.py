@@ -26,8 +26,8 @@ class Plan(Settings):
         folds: 0 for the cohort's own split; else seed s trains and is tested on fold s of so many
             of a cross-validation, so that every radiograph is tested once by `folds` seeds.
         evaluate: split on which variants are compared. `val` while choosing.
-        variants: name -> {"method": ..., further dotted keys of the recipe}; the methods "boxes"
-            and "boxes_self_training" train the box detector of `boxes`.
+        variants: name -> {"method": ..., further dotted keys of the recipe}; one that changes
+            stage 1 trains its own. The methods "boxes" and "boxes_self_training" train the box detector of `boxes`.
 
     """
 

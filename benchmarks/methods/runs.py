@@ -14,7 +14,7 @@ from ribsight.detector.detect import Detector
 from ribsight.distillation.loop import LoopOptions
 from ribsight.distillation.run_folder import RunFolder
 from ribsight.distillation.sampling import pools_of
-from ribsight.distillation.train import Machine, resume, train
+from ribsight.distillation.train import Machine, resume, stage1_differences, train
 from ribsight.distillation.training_data import training_data
 from ribsight.evaluation.predictions import Predictions
 from ribsight.evaluation.predictions_file import write_predictions
@@ -68,14 +68,17 @@ def _train(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache: Path, ou
         resume(run.path, machine=_MACHINE, options=_OPTIONS, cache_folder=cache)
         return
     shutil.rmtree(run.path, ignore_errors=True)
-    reference = out / unit.model_copy(update={"variant": REFERENCE}).folder / "run"
+    first = unit.model_copy(update={"variant": REFERENCE})
+    recipe = recipe_of(plan, plan_file, unit)
+    # What changes stage 1 itself (other weights, another length) trains its own.
+    has_own = unit == first or stage1_differences(recipe, recipe_of(plan, plan_file, first))
     train(
-        recipe_of(plan, plan_file, unit),
+        recipe,
         shown,
         run.path,
         machine=_MACHINE,
         options=_OPTIONS,
-        stage1_from=None if unit.variant == REFERENCE else reference,
+        stage1_from=None if has_own else out / first.folder / "run",
         cache_folder=cache,
     )
 

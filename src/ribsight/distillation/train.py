@@ -218,12 +218,18 @@ def _description(job: _Job, network: DetectorNetwork) -> ModelDescription:
     return ModelDescription(**fields)
 
 
+def stage1_differences(recipe: Recipe, other: Recipe) -> list[str]:
+    """Return the keys in which two recipes differ that matter in stage 1."""
+    shared = ("seed", "images", "detector", "augmentation", "crops", "optimiser", "stage1")
+    different = [name for name in shared if getattr(recipe, name) != getattr(other, name)]
+    if recipe.loss.lesion_weight != other.loss.lesion_weight:
+        different.append("loss.lesion_weight")
+    return different
+
+
 def _check_same_stage1(recipe: Recipe, fingerprint: str, other: RunFolder) -> None:
     theirs, _, their_fingerprint = read_run(other)
-    shared = ("seed", "images", "detector", "augmentation", "crops", "optimiser", "stage1")
-    different = [name for name in shared if getattr(recipe, name) != getattr(theirs, name)]
-    if recipe.loss.lesion_weight != theirs.loss.lesion_weight:
-        different.append("loss.lesion_weight")
+    different = stage1_differences(recipe, theirs)
     if fingerprint != their_fingerprint:
         different.append("cohort")
     if different:
