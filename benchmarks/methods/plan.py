@@ -27,7 +27,8 @@ class Plan(Settings):
             of a cross-validation, so that every radiograph is tested once by `folds` seeds.
         evaluate: split on which variants are compared. `val` while choosing.
         variants: name -> {"method": ..., further dotted keys of the recipe}; one that changes
-            stage 1 trains its own. The methods "boxes" and "boxes_self_training" train the box detector of `boxes`.
+            stage 1 trains its own. The methods "boxes" and "boxes_self_training" train the box
+            detector of `boxes`.
 
     """
 
