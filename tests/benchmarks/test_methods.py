@@ -1,0 +1,62 @@
+"""How the benchmark of methods joins trainings: intervals over shared patients and over folds."""
+
+import numpy as np
+import polars as pl
+import pytest
+from benchmarks.methods.compare import over_folds, over_trainings
+from benchmarks.methods.report import filled
+from benchmarks.methods.table import markdown
+
+ROWS = pl.DataFrame(
+    [
+        {"finding": "fracture", "reveal": 100, "variant": name, "against": against, "figure": key,
+         "trainings": 3, "mean": mean, "low": mean - 0.1, "high": mean + 0.1, "p_holm": p}
+        for key in ("froc_score", "auroc")
+        for name, against, mean, p in (
+            ("supervised", "", 0.4, None), ("aals", "", 0.5, None), ("aals", "supervised", 0.1, 0.04)
+        )
+    ],
+    schema_overrides={"p_holm": pl.Float64},
+)  # fmt: skip
+
+
+def test_a_table_puts_the_best_first_and_differences_beside() -> None:
+    lines = markdown(ROWS).splitlines()
+    assert lines[0] == "**fracture, 100 revealed**"
+    assert lines[4].startswith("| aals | 3 | 0.500 (0.400 to 0.600) |")
+    assert "+0.100 (+0.000 to +0.200), p 0.040" in lines[4]
+    assert lines[5].startswith("| supervised |")
+
+
+def test_a_page_gets_its_tables_and_keeps_its_words(tmp_path: object) -> None:
+    ROWS.write_parquet(f"{tmp_path}/one.parquet")
+    page = "Before.\n\n<!-- results one -->\nold\n<!-- end -->\n\nAfter.\n"
+    from pathlib import Path
+
+    once = filled(page, Path(f"{tmp_path}"))
+    assert once.startswith("Before.")
+    assert once.endswith("After.\n")
+    assert "| aals | 3 |" in once
+    assert "old" not in once
+    assert filled(once, Path(f"{tmp_path}")) == once
+
+
+@pytest.mark.parametrize("of_trainings", [0.0, 0.05])
+def test_intervals_over_folds_hold_the_truth(of_trainings: float) -> None:
+    """300 benchmarks of five folds; patients give a fold a deviation of 0.04."""
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(300):
+        values = 0.5 + 0.04 * random.standard_normal(5) + of_trainings * random.standard_normal(5)
+        drawn = values[:, None] + 0.04 * random.standard_normal((5, 400))
+        low, high = np.quantile(over_folds(values, drawn), [0.025, 0.975])
+        held += bool(low <= 0.5 <= high)
+    assert 0.88 <= held / 300 <= 0.99
+
+
+def test_trainings_on_the_same_patients_are_drawn_anew() -> None:
+    values = np.array([0.4, 0.6])
+    drawn = np.repeat(values[:, None], 4000, axis=1)
+    resampled = over_trainings(values, drawn)
+    assert set(np.round(resampled, 3)) == {0.4, 0.5, 0.6}
+    assert abs((np.round(resampled, 3) == 0.5).mean() - 0.5) < 0.05
