@@ -50,7 +50,7 @@ def equal(a: Radiograph, b: Radiograph) -> bool:
     return same and all(
         getattr(a, name) == getattr(b, name)
         for name in ("bits", "warnings", "pixel_spacing", "view", "provenance", "identifiers",
-                     "orientation", "field")
+                     "orientation", "field", "window")
     )  # fmt: skip
 
 
@@ -72,6 +72,16 @@ def test_a_file_reads_as_in_this_process(write_dicom: WriteDicom, tmp_path: Path
             expected = read_radiograph(path)
             assert equal(reader.read(path), expected)
             assert equal(reader.read(path.read_bytes()), expected)
+
+
+def test_a_file_reads_wide_as_in_this_process(write_dicom: WriteDicom) -> None:
+    path = write_dicom(WindowCenter="1500", WindowWidth="1000")
+    expected = read_radiograph(path, wide=True)
+    assert expected.window is not None
+    assert 0 < expected.window[0] < expected.window[1] < 65535
+    with GuardedReader() as reader:
+        assert equal(reader.read(path, wide=True), expected)
+        assert reader.read(path).window is None
 
 
 def test_a_refusal_is_the_same_sentence_and_names_what_was_read(tmp_path: Path) -> None:

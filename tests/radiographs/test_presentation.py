@@ -11,7 +11,14 @@ from pydicom.uid import (
 )
 
 from ribsight.radiographs.dicom_header import Header
-from ribsight.radiographs.presentation import LookupTable, Rendering, Rescale, Window, present
+from ribsight.radiographs.presentation import (
+    LookupTable,
+    Rendering,
+    Rescale,
+    Window,
+    present,
+    present_wide,
+)
 from ribsight.radiographs.rendering import read_rendering
 
 HEADER = Header(
@@ -125,3 +132,35 @@ def test_a_collimator_in_other_units_is_not_believed() -> None:
     assert read_rendering(dataset, HEADER, [])[0].field == (10, 90, 5, 95)
     dataset.CollimatorLeftVerticalEdge = -184
     assert read_rendering(dataset, HEADER, [])[0].field is None
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize(
+    "choices", [(Window(1500, 400),), (Window(1500, 400, "LINEAR_EXACT"),), ()]
+)
+def test_wide_values_shown_through_the_files_window_are_the_usual_ones(
+    choices: tuple[Window, ...], inverted: bool
+) -> None:
+    film = film_with_border()
+    rendering = Rendering(12, False, Rescale(0.5, 700), choices=choices, inverted=inverted)
+    usual, window = present(film, rendering, [])
+    wide, same_window, (black, white) = present_wide(film, rendering, [])
+    assert window == same_window
+    again = ((wide.astype(float) - black) / (white - black)).clip(0, 1) * 65535
+    np.testing.assert_allclose(again, usual, atol=65535 / (white - black) + 1)
+    # What was cut off is there: as many values as were stored, in their order.
+    assert len(np.unique(usual)) < len(np.unique(wide)) == len(np.unique(film))
+    _, first = np.unique(film, return_index=True)
+    steps = np.diff(wide.ravel()[first].astype(float))
+    assert (steps < 0).all() if inverted else (steps > 0).all()
+    assert (wide.min(), wide.max()) == (0, 65535)
+
+
+def test_tables_and_sigmoids_have_no_ends_to_widen() -> None:
+    film = film_with_border()
+    table = LookupTable(0, np.arange(0, 65536, 16, dtype=np.uint16), 65535)
+    for choice in (table, Window(1500, 400, "SIGMOID")):
+        rendering = Rendering(12, False, choices=(choice,))
+        wide, _, ends = present_wide(film, rendering, [])
+        np.testing.assert_array_equal(wide, present(film, rendering, [])[0])
+        assert ends == (0, 65535)

@@ -49,7 +49,7 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline = 0.0
 
-    def read(self, source: Path | bytes, name: str) -> Radiograph:
+    def read(self, source: Path | bytes, name: str, *, wide: bool = False) -> Radiograph:
         """Read one file; from one thread at a time.
 
         Raises:
@@ -61,7 +61,7 @@ class ChildProcess:
             self._start()
         self._deadline = time.monotonic() + _WAITING * self._seconds
         try:
-            self._ask(source, name)
+            self._ask(source, name, wide=wide)
             return self._answer(name)
         except _TooLongError:
             self.kill()
@@ -131,9 +131,10 @@ class ChildProcess:
                 f"the process that decodes untrusted images cannot be started: {error}"
             ) from error
 
-    def _ask(self, source: Path | bytes, name: str) -> None:
+    def _ask(self, source: Path | bytes, name: str, *, wide: bool) -> None:
         path, content = (None, source) if isinstance(source, bytes) else (source.absolute(), b"")
-        request = {"name": name, "path": path and str(path), "bytes": len(content)}
+        file = path and str(path)
+        request = {"name": name, "path": file, "bytes": len(content), "wide": wide}
         head = json.dumps(request).encode()
         self._send(LENGTH.pack(len(head)) + head)
         self._send(content)

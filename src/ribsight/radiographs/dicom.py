@@ -25,7 +25,7 @@ from ribsight.radiographs.eligibility import eligibility
 from ribsight.radiographs.field import collimated_field
 from ribsight.radiographs.image_header import read_image_header
 from ribsight.radiographs.orientation import orientation_of_patient
-from ribsight.radiographs.presentation import present
+from ribsight.radiographs.presentation import present, present_wide
 from ribsight.radiographs.radiograph import (
     Identifiers,
     Orientation,
@@ -56,7 +56,7 @@ def starts_as_dicom(path: Path) -> bool:
         return False
 
 
-def read_dicom(name: PurePath | str, content: bytes) -> Radiograph:
+def read_dicom(name: PurePath | str, content: bytes, *, wide: bool = False) -> Radiograph:
     """Read a CR, DX or secondary capture image of one frame.
 
     The order is: gate, decode, modality table or rescale, the first table or window that leaves
@@ -67,13 +67,14 @@ def read_dicom(name: PurePath | str, content: bytes) -> Radiograph:
     Args:
         name: what errors call the file.
         content: the whole file.
+        wide: keep what the file's linear window cuts off, and say in `window` what it shows.
 
     Raises:
         UnreadableImageError: whatever is wrong with the file; the sentence names no patient.
     """
     try:
         with silent_pydicom():
-            return _read(content)
+            return _read(content, wide=wide)
     except UnusableDicomError as error:
         raise UnreadableImageError(name, str(error)) from error
     except Exception as error:  # pydicom and decoders raise nearly anything on damaged bytes
@@ -100,7 +101,7 @@ def silent_pydicom() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _read(content: bytes) -> Radiograph:
+def _read(content: bytes, *, wide: bool) -> Radiograph:
     syntax = _transfer_syntax(content)
     # Inflating a small file may take all memory there is, even for its header alone.
     if syntax == uid.DeflatedExplicitVRLittleEndian:
@@ -115,7 +116,11 @@ def _read(content: bytes) -> Radiograph:
         stored = _luminance(stored, notes)
     rendering, modality = read_rendering(dataset, header, notes)
     rendering = replace(rendering, field=rendering.field or collimated_field(stored))
-    pixels, window = present(stored, rendering, notes)
+    ends = None
+    if wide:
+        pixels, window, ends = present_wide(stored, rendering, notes)
+    else:
+        pixels, window = present(stored, rendering, notes)
     spacing, spacing_source = _spacing(dataset, notes)
     view, view_source = read_view(dataset, notes)
     orientation = orientation_of_patient(words(dataset, "PatientOrientation"))
@@ -143,6 +148,7 @@ def _read(content: bytes) -> Radiograph:
         orientation=orientation or Orientation(),
         field=rendering.field,
         eligibility=eligibility(read_image_header(dataset)),
+        window=ends,
     )
 
 

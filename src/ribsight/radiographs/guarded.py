@@ -82,12 +82,15 @@ class GuardedReader:
             child.kill()
             self._idle.put(child)
 
-    def read(self, source: Path | bytes, name: PurePath | str | None = None) -> Radiograph:
+    def read(
+        self, source: Path | bytes, name: PurePath | str | None = None, *, wide: bool = False
+    ) -> Radiograph:
         """Read one file as `read_radiograph` does.
 
         Args:
             source: a file, or its content.
             name: what errors call it; the path, if there is one.
+            wide: as for `read_radiograph`.
 
         Raises:
             UnreadableImageError: as `read_radiograph` says; or decoding took too long or needed
@@ -99,9 +102,8 @@ class GuardedReader:
             self._children, self._idle = self._new_children()
         child = self._idle.get()
         try:
-            return child.read(
-                source, str(name or (source if isinstance(source, Path) else _UNNAMED))
-            )
+            called = str(name or (source if isinstance(source, Path) else _UNNAMED))
+            return child.read(source, called, wide=wide)
         except UnreadableImageError:
             raise
         except BaseException:

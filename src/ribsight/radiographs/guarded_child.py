@@ -42,9 +42,9 @@ def _serve(requests: io.FileIO, answers: io.FileIO, seconds: float) -> None:
         request = _request(requests)
         if request is None:
             return
-        path, content, name = request
+        path, content, name, wide = request
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        head, samples = _read(path, content, name)
+        head, samples = _read(path, content, name, wide=wide)
         signal.setitimer(signal.ITIMER_PROF, 0)
         _write(answers, LENGTH.pack(len(head)) + head)
         _write(answers, samples)
@@ -70,7 +70,7 @@ def _address_space() -> int:
     return 0
 
 
-def _request(stream: io.FileIO) -> tuple[Path | None, bytes, str] | None:
+def _request(stream: io.FileIO) -> tuple[Path | None, bytes, str, bool] | None:
     length = _exactly(stream, LENGTH.size)
     if length is None:
         return None
@@ -82,7 +82,7 @@ def _request(stream: io.FileIO) -> tuple[Path | None, bytes, str] | None:
     if content is None:
         return None
     path = None if request["path"] is None else Path(request["path"])
-    return path, bytes(content), request["name"]
+    return path, bytes(content), request["name"], request["wide"]
 
 
 def _exactly(stream: io.FileIO, count: int) -> bytearray | None:
@@ -97,9 +97,12 @@ def _exactly(stream: io.FileIO, count: int) -> bytearray | None:
     return content
 
 
-def _read(path: Path | None, content: bytes, name: str) -> tuple[bytes, memoryview]:
+def _read(path: Path | None, content: bytes, name: str, *, wide: bool) -> tuple[bytes, memoryview]:
     try:
-        radiograph = read_content(content, name) if path is None else read_radiograph(path)
+        if path is None:
+            radiograph = read_content(content, name, wide=wide)
+        else:
+            radiograph = read_radiograph(path, wide=wide)
         return answer_text(radiograph), sample_bytes(radiograph)
     except UnreadableImageError as error:
         return refusal(error.reason, is_out_of_memory=_is_memory(error)), memoryview(b"")

@@ -89,7 +89,7 @@ def parse_answer(text: bytes) -> Answer:
     if bits not in _EMPTY:
         raise ValueError("an impossible type")
     spacing, view = values["pixel_spacing"], values["view"]
-    provenance, field = values["provenance"], values["field"]
+    provenance, field, window = values["provenance"], values["field"], values["window"]
     said = values["eligibility"]
     radiograph = Radiograph(
         pixels=_EMPTY[bits](height, width),
@@ -102,5 +102,6 @@ def parse_answer(text: bytes) -> Answer:
         orientation=Orientation(**values["orientation"]),
         field=None if field is None else (field[0], field[1], field[2], field[3]),
         eligibility=None if said is None else Eligibility(**said),
+        window=None if window is None else (int(window[0]), int(window[1])),
     )
     return Answer(radiograph)

@@ -19,6 +19,7 @@ Values: TypeAlias = NDArray[np.float64]
 
 _PERCENTILES = (0.005, 0.995)
 _NOTHING_SEEN = 1 / 255
+_LINEAR = ("linear", "percentiles")
 _WHITE = 65535
 _MARGIN_SHARE = 0.05
 _BLOCK_ROWS = 64
@@ -135,16 +136,41 @@ def present(
         rendering: what the header says.
         notes: takes what was noticed, one sentence each.
     """
+    pixels, window, _ = _present(stored, rendering, notes, wide=False)
+    return pixels, window
+
+
+def present_wide(
+    stored: NDArray[np.integer], rendering: Rendering, notes: list[str]
+) -> tuple[NDArray[np.uint16], str, tuple[int, int]]:
+    """Return presentation values of which a linear window has cut nothing off.
+
+    They are a linear function of what `present` returns, and go on where that is black or white:
+    for who wants to choose another window. Tables and sigmoids have no ends, so they stay.
+
+    Returns:
+        (H, W) values, the window of the file, and the values that it shows black and white.
+    """
+    return _present(stored, rendering, notes, wide=True)
+
+
+def _present(
+    stored: NDArray[np.integer], rendering: Rendering, notes: list[str], *, wide: bool
+) -> tuple[NDArray[np.uint16], str, tuple[int, int]]:
     lowest = -(1 << (rendering.bits_stored - 1)) if rendering.is_signed else 0
     levels = np.arange(lowest, lowest + (1 << rendering.bits_stored))
     counts = _counts(stored, levels, rendering)
     values = _modality(levels.astype(np.float64), rendering)
     shown, window = _choose(values, counts, rendering, notes)
+    black, white = 0.0, 1.0
+    if wide and rendering.presentation is None and window.startswith(_LINEAR):
+        ends = _index(np.array([stored.min(), stored.max()]), levels)
+        shown, black, white = _widened(values, shown, slice(ends[0], ends[1] + 1))
     if rendering.presentation is not None:
         table = rendering.presentation
         shown = table.look_up(shown * (len(table.entries) - 1)) / table.top
     if rendering.inverted:
-        shown = 1 - shown
+        shown, black, white = 1 - shown, 1 - white, 1 - black
     if rendering.padding:
         first, last = rendering.padding
         shown[(levels >= first) & (levels <= last)] = 0
@@ -153,7 +179,23 @@ def present(
     pixels = np.empty(stored.shape, np.uint16)
     for rows in _blocks(len(stored)):
         pixels[rows] = samples[_index(stored[rows], levels)]
-    return pixels, window
+    return pixels, window, (round(black * _WHITE), round(white * _WHITE))
+
+
+def _widened(values: Values, shown: Values, seen: slice) -> tuple[Values, float, float]:
+    """Continue a linear window to all values that are seen, made to fit 0 to 1.
+
+    Returns:
+        What each value is shown as, and where the window's own black and white are now.
+    """
+    inside = np.flatnonzero((shown > 0) & (shown < 1))
+    first, last = (inside[0], inside[-1]) if len(inside) else (0, 0)
+    if values[first] == values[last]:
+        return shown, 0.0, 1.0
+    slope = (shown[last] - shown[first]) / (values[last] - values[first])
+    line = shown[first] + slope * (values - values[first])
+    low, high = min(line[seen].min(), 0.0), max(line[seen].max(), 1.0)
+    return ((line - low) / (high - low)).clip(0, 1), -low / (high - low), (1 - low) / (high - low)
 
 
 def _modality(levels: Values, rendering: Rendering) -> Values:

@@ -145,6 +145,8 @@ class Radiograph:
             the last; None if nobody looked.
         eligibility: what the header says the image is, under the default policy; None if the file
             is no DICOM.
+        window: the values that the file's own window shows black and white, where pixels were read
+            wider than that; None if they are 0 and the largest.
     """
 
     pixels: Pixels
@@ -157,6 +159,7 @@ class Radiograph:
     orientation: Orientation = Orientation()
     field: tuple[int, int, int, int] | None = None
     eligibility: "Eligibility | None" = None
+    window: tuple[int, int] | None = None
 
     def unit_pixels(self) -> NDArray[np.float32]:
         """Return (H, W) float32 from 0, black, to 1, white."""

@@ -15,10 +15,14 @@ _TOO_LARGE = f"has more than {MAX_BYTES // 1_000_000} MB"
 _DIRECTORY = "DICOMDIR"
 
 
-def read_radiograph(path: Path) -> Radiograph:
+def read_radiograph(path: Path, *, wide: bool = False) -> Radiograph:
     """Read a DICOM, PNG, JPEG or TIFF file, told apart by content, whatever its name.
 
     Untrusted bytes reach native decoders in this process; `guarded.py` keeps them out of it.
+
+    Args:
+        path: the file.
+        wide: of DICOM, keep what the file's linear window cuts off (`Radiograph.window`).
 
     Raises:
         UnreadableImageError: no such file, no image, corrupt, not a radiograph, or of an
@@ -33,15 +37,16 @@ def read_radiograph(path: Path) -> Radiograph:
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableImageError(path, f"cannot be read: {error.strerror}") from error
-    return read_content(content, path)
+    return read_content(content, path, wide=wide)
 
 
-def read_content(content: bytes, name: PurePath | str) -> Radiograph:
+def read_content(content: bytes, name: PurePath | str, *, wide: bool = False) -> Radiograph:
     """Read the content of a file, as `read_radiograph` does.
 
     Args:
         content: the whole file.
         name: what errors call it.
+        wide: as for `read_radiograph`.
 
     Raises:
         UnreadableImageError: as `read_radiograph` says.
@@ -50,7 +55,9 @@ def read_content(content: bytes, name: PurePath | str) -> Radiograph:
         raise UnreadableImageError(name, "is empty: get the file again")
     if len(content) > MAX_BYTES:
         raise UnreadableImageError(name, _TOO_LARGE)
-    return read_dicom(name, content) if is_dicom(content) else read_image_file(name, content)
+    if is_dicom(content):
+        return read_dicom(name, content, wide=wide)
+    return read_image_file(name, content)
 
 
 def image_files(folder: Path) -> list[Path]:
