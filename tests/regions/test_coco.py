@@ -49,6 +49,11 @@ def test_an_annotation_with_polygons_and_a_box_is_its_polygons(tmp_path: Path) -
     np.testing.assert_array_equal(region.polygons[0], [[1, 1], [9, 1], [9, 7]])
 
 
+def test_who_drew_a_region_is_kept(tmp_path: Path) -> None:
+    read_regions = read(tmp_path / "r.json", annotation(reader="A"), annotation())
+    assert [one.reader for one in read_regions.images["a.png"].regions] == ["A", ""]
+
+
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [

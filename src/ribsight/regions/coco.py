@@ -60,7 +60,8 @@ def read_coco(path: Path, *, categories: Mapping[str, str]) -> CocoRegions:
     """Read polygons and boxes from COCO instance JSON.
 
     An annotation's polygons are used if it has any, else its box. Coordinates are x, y in stored
-    pixels, with their origin at the top-left corner of the top-left pixel.
+    pixels, with their origin at the top-left corner of the top-left pixel. Who drew it is what
+    ribsight's own field `reader` says.
 
     Args:
         path: the JSON file.
@@ -90,7 +91,10 @@ def read_coco(path: Path, *, categories: Mapping[str, str]) -> CocoRegions:
             rejected.append(RejectedAnnotation(label, f"{path.name}, {label}: {error}"))
             continue
         source = f"{path.name}, {label}"
-        drawn[name].append(Region(name, finding, polygons, is_box=is_box, source=source))
+        reader = str(annotation.get("reader") or "")
+        drawn[name].append(
+            Region(name, finding, polygons, is_box=is_box, reader=reader, source=source)
+        )
     return CocoRegions(
         images={
             name: CocoImage(width, height, tuple(drawn[name]))

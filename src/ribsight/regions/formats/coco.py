@@ -179,9 +179,15 @@ def _mask(segmentation: Mapping[str, Any], image: AnnotatedImage) -> tuple[Polyg
 
 def write(annotations: Annotations, path: Path, known: KnownImages | None) -> list[str]:  # noqa: ARG001
     """Write images, annotations and categories with ids from 1 on."""
+    write_text(path, json.dumps(coco_document(annotations)) + "\n")
+    return []
+
+
+def coco_document(annotations: Annotations) -> dict[str, Any]:
+    """Return what `write` writes."""
     image_id = {name: index for index, name in enumerate(annotations.images, 1)}
     category_id = {name: index for index, name in enumerate(annotations.categories, 1)}
-    document = {
+    return {
         "images": [_image(one, image_id[name]) for name, one in annotations.images.items()],
         "annotations": [
             _annotation(one, index, image_id[one.radiograph], category_id[one.finding])
@@ -189,8 +195,6 @@ def write(annotations: Annotations, path: Path, known: KnownImages | None) -> li
         ],
         "categories": [{"id": index, "name": name} for name, index in category_id.items()],
     }
-    write_text(path, json.dumps(document) + "\n")
-    return []
 
 
 def _image(image: AnnotatedImage, id_: int) -> dict[str, Any]:
