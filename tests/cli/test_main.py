@@ -52,6 +52,7 @@ def test_help_lists_all_commands() -> None:
         "compare",
         "learning-curve",
         "predict",
+        "feedback",
     ):
         assert f"  {command} " in done.stdout
 

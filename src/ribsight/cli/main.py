@@ -42,6 +42,10 @@ _COMMANDS = {
         "Figures against the number of drawn regions.",
     ),
     "predict": ("ribsight.cli.predict_command:predict", "Find fractures in images."),
+    "feedback": (
+        "ribsight.cli.feedback_command:feedback",
+        "Export what readers said at the service; import records.",
+    ),
 }
 # Of the machine, not of ribsight: the sentence is enough.
 _MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})

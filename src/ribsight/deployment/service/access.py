@@ -18,8 +18,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_PATHS = frozenset({"/health"})
-"""Answered without authentication: they tell of the service, not of images."""
+OPEN_PATHS = frozenset({"/", "/health", "/triage"})
+OPEN_FOLDER = "/triage/"
+"""Answered without authentication: they tell of the service, not of images. In the folder are the
+files of the page for triage, which asks for a token itself."""
 
 SMALL_BODY = 1 << 20
 """Bytes of a request that is no upload of DICOM."""
@@ -85,7 +87,8 @@ class AccessControl:
         # A page elsewhere may point its own name at this machine (DNS rebinding).
         if name not in self._names:
             return 421, "this host name is not known here (http.names)"
-        if scope["path"] not in OPEN_PATHS and not self._knows(headers.get(b"authorization", b"")):
+        is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
+        if not is_open and not self._knows(headers.get(b"authorization", b"")):
             challenge = b'Basic realm="ribsight", charset="UTF-8"'
             scheme = challenge if self._secrets.login else b"Bearer"
             return 401, "a token or a password is needed", [(b"www-authenticate", scheme)]

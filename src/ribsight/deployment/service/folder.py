@@ -63,6 +63,11 @@ class DataFolder:
         """The database, if no other is given."""
         return self.path / "service.db"
 
+    @property
+    def key(self) -> Path:
+        """The secret of the keyed hashes."""
+        return self.path / "identifiers.key"
+
     def image(self, image: str) -> Path:
         """Return where a received file goes."""
         return self.images / image[:2] / f"{image}.dcm"
@@ -124,7 +129,7 @@ def own(path: Path) -> OwnedFolder:
         folder.incoming.mkdir(mode=_PRIVATE)
     except OSError as error:
         raise RibsightError(f"cannot use the data folder {path}: {error.strerror}") from error
-    return OwnedFolder(folder, _key(folder.path / "identifiers.key"), lock)
+    return OwnedFolder(folder, _key(folder.key), lock)
 
 
 def _key(path: Path) -> Key:

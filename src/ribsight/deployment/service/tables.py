@@ -65,6 +65,7 @@ images = Table(
     Column("bytes", Integer, nullable=False),
     Column("instance", String(_KEYED)),
     Column("study", String(_KEYED)),
+    Column("accession", String(_KEYED)),
     Column("patient", String(_KEYED)),
     Column("view", String(16)),
     Column("rows", Integer),
@@ -75,8 +76,8 @@ images = Table(
     Index("images_instance", "instance"),
 )
 """Accepted images. `id` is the SHA-256 of the received file, `way` is `dicom` or `stow`.
-`instance`, `study` and `patient` are keyed hashes, known once the header was read. `kept` is false
-once the file was deleted for its age."""
+`instance`, `study`, `accession` and `patient` are keyed hashes, known once the header was read.
+`kept` is false once the file was deleted for its age."""
 
 jobs = Table(
     "jobs",
