@@ -53,6 +53,8 @@ def test_help_lists_all_commands() -> None:
         "learning-curve",
         "predict",
         "feedback",
+        "serve",
+        "audit",
     ):
         assert f"  {command} " in done.stdout
 

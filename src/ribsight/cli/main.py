@@ -41,6 +41,8 @@ _COMMANDS = {
         "ribsight.cli.learning_curve_command:learning_curve",
         "Figures against the number of drawn regions.",
     ),
+    "serve": ("ribsight.cli.serve_command:serve", "Take images in and send results out."),
+    "audit": ("ribsight.cli.serve_command:audit", "Check the audit log of a service."),
     "predict": ("ribsight.cli.predict_command:predict", "Find fractures in images."),
     "feedback": (
         "ribsight.cli.feedback_command:feedback",

@@ -1,4 +1,4 @@
-"""A tiny model and services made of it."""
+"""A tiny model, and services made of it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,16 +7,52 @@ import pytest
 from tests.deployment.conftest import write_tiny_model
 
 from ribsight.deployment.at_work import DetectorAtWork
+from ribsight.deployment.results import ResultOptions
 from ribsight.deployment.service.context import Context, open_context
-from ribsight.deployment.service.settings import Secrets, ServiceSettings
+from ribsight.deployment.service.node import Node
+from ribsight.deployment.service.serve import Service
+from ribsight.deployment.service.settings import (
+    DestinationSettings,
+    DicomSettings,
+    HttpSettings,
+    Secrets,
+    ServiceSettings,
+    StoreSettings,
+    WorkSettings,
+)
 
 NewContext = Callable[..., Context]
+NewNode = Callable[..., Node]
+NewService = Callable[..., Service]
 
 
 @pytest.fixture(scope="session")
-def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> DetectorAtWork:
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder of `tiny_detector`."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(tiny_folder: Path) -> DetectorAtWork:
     """A detector of random weights."""
-    return DetectorAtWork.load(write_tiny_model(tmp_path_factory.mktemp("tiny") / "model"))
+    return DetectorAtWork.load(tiny_folder)
+
+
+def quick_settings(
+    *destinations: DestinationSettings,
+    dicom: DicomSettings | None = None,
+    http: HttpSettings | None = None,
+    reserve_megabytes: float = 1.0,
+    work: WorkSettings | None = None,
+) -> ServiceSettings:
+    """Return settings with free ports that need little space."""
+    return ServiceSettings(
+        dicom=dicom or DicomSettings(port=0),
+        http=http or HttpSettings(port=0),
+        store=StoreSettings(reserve_megabytes=reserve_megabytes),
+        work=work or WorkSettings(stop_seconds=20),
+        destinations=destinations,
+    )
 
 
 @pytest.fixture
@@ -25,10 +61,15 @@ def new_context(tmp_path: Path, tiny_detector: DetectorAtWork) -> Iterator[NewCo
     opened: list[Context] = []
 
     def open_one(
-        settings: ServiceSettings | None = None, secrets: Secrets | None = None
+        settings: ServiceSettings | None = None,
+        secrets: Secrets | None = None,
+        detector: DetectorAtWork | None = None,
     ) -> Context:
         context = open_context(
-            settings or ServiceSettings(), secrets or Secrets(), tiny_detector, tmp_path / "data"
+            settings or quick_settings(),
+            secrets or Secrets(),
+            detector or tiny_detector,
+            tmp_path / "data",
         )
         opened.append(context)
         return context
@@ -36,3 +77,36 @@ def new_context(tmp_path: Path, tiny_detector: DetectorAtWork) -> Iterator[NewCo
     yield open_one
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def new_node() -> Iterator[NewNode]:
+    """Return a function that lets a context's node listen, stopped with the test."""
+    started: list[Node] = []
+
+    def start(context: Context) -> Node:
+        node = Node(context)
+        node.start()
+        started.append(node)
+        return node
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def new_service() -> Iterator[NewService]:
+    """Return a function that starts all of a service, stopped with the test."""
+    started: list[tuple[Context, Service]] = []
+
+    def start(context: Context, options: ResultOptions | None = None) -> Service:
+        service = Service(context, options or ResultOptions(least_score=0.98))
+        service.start()
+        started.append((context, service))
+        return service
+
+    yield start
+    for context, service in started:
+        if not context.stopping.is_set():
+            service.stop()

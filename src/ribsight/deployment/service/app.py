@@ -12,6 +12,8 @@ from ribsight.deployment.service.access import AccessControl
 from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.health import health
 from ribsight.deployment.service.metrics import metrics
+from ribsight.deployment.service.retrieval import retrieval_router
+from ribsight.deployment.service.stow import stow_router
 from ribsight.deployment.service.triage.router import triage_router
 
 UPLOADS = ("/dicom-web/studies",)
@@ -23,6 +25,8 @@ def create_app(context: Context) -> FastAPI:
     # The documentation pages of FastAPI load from the internet.
     app = FastAPI(title="ribsight", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(_watching(context))
+    app.include_router(stow_router(context))
+    app.include_router(retrieval_router(context))
     app.include_router(triage_router(context))
     app.add_exception_handler(SQLAlchemyError, _no_database)
     app.add_exception_handler(RequestValidationError, _not_understood)

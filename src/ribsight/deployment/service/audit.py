@@ -126,7 +126,8 @@ def verify(path: Path) -> tuple[int, str]:
     previous, number = START, 0
     try:
         with path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
+            for line in stream:
+                number += 1
                 previous = _checked(line, previous)
     except OSError as error:
         raise RibsightError(f"cannot read {path}: {error.strerror}") from error

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ribsight.deployment.at_work import DetectorAtWork
+from ribsight.deployment.service.bell import Bell
 from ribsight.deployment.service.folder import DataFolder, OwnedFolder, own
 from ribsight.deployment.service.settings import Secrets, ServiceSettings
 from ribsight.deployment.service.store import Store
@@ -20,8 +21,8 @@ class Context:
         detector: the model at work.
         owned: the data folder, and the key of the keyed hashes.
         store: the database.
-        work_waits: set when there may be a new job.
-        delivery_waits: set when there may be a new delivery.
+        work_waits: rung when there may be a new job.
+        delivery_waits: rung when there may be a new delivery.
         stopping: set once nothing new is to be started.
     """
 
@@ -30,8 +31,8 @@ class Context:
     detector: DetectorAtWork
     owned: OwnedFolder
     store: Store
-    work_waits: threading.Event = field(default_factory=threading.Event)
-    delivery_waits: threading.Event = field(default_factory=threading.Event)
+    work_waits: Bell = field(default_factory=Bell)
+    delivery_waits: Bell = field(default_factory=Bell)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -56,11 +56,7 @@ class Deliverer(threading.Thread):
         self._context = context
         self._destination = destination
         self._sender: Sender = sender_to(destination)
-        self._news = threading.Event()
-
-    def wake(self) -> None:
-        """Look for something to deliver now."""
-        self._news.set()
+        self._news = context.delivery_waits.listener()
 
     def run(self) -> None:
         """Deliver until the service stops."""
@@ -84,7 +80,7 @@ class Deliverer(threading.Thread):
                 self._context.stopping.wait(wait)
             except Exception as error:
                 wait = self._destination.retry_most_seconds
-                _LOG.error("delivering to %s failed: %s", name, told(error))  # noqa: TRY400
+                _LOG.error("delivering to %s failed: %s", name, told(error))
                 self._context.stopping.wait(wait)
         self._sender.close()
 

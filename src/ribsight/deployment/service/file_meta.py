@@ -42,6 +42,7 @@ SYNTAXES = (
 )
 """Encodings that are read; deflated data sets are not, which may inflate without end."""
 
+_KEYWORDS = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
 _MOST = 1 << 16
 _START = 132
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
@@ -77,8 +78,7 @@ def read_file_meta(path: Path) -> FileMeta | None:
     try:
         with silent_pydicom():
             meta = read_dataset(start, False, True, stop_when=_is_after_meta)
-            said = [text(meta, keyword) or "" for keyword in
-                    ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")]  # fmt: skip
+            said = [text(meta, keyword) or "" for keyword in _KEYWORDS]
     except Exception:  # pydicom raises nearly anything on damaged bytes
         return None
     return FileMeta(*[one if is_uid(one) else "" for one in said])

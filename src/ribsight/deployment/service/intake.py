@@ -89,7 +89,7 @@ def accept(context: Context, arrived: Path, way: Way, sender: str) -> Accepted:
         is_new = _enter(context, row, sender)
     except IntegrityError:  # the same image came in at the same moment another way
         is_new = _enter(context, row, sender)
-    context.work_waits.set()
+    context.work_waits.ring()
     return Accepted(image, meta, is_new)
 
 

@@ -7,6 +7,7 @@ an exception and where it was raised. Libraries that log what they receive are k
 import json
 import logging
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -35,6 +36,13 @@ def start_logging(level: int = logging.INFO) -> None:
         silenced.propagate = False
         silenced.disabled = True
     warnings.simplefilter("ignore")
+    threading.excepthook = _say_unexpected
+
+
+def _say_unexpected(arguments: threading.ExceptHookArgs) -> None:
+    # pynetdicom's threads end this way where a stranger's bytes or a full disk surprise it.
+    if arguments.exc_value is not None:
+        logging.getLogger(__name__).error("a thread ended: %s", told(arguments.exc_value))
 
 
 def told(error: BaseException) -> str:

@@ -8,6 +8,8 @@ send too much.
 import logging
 import tempfile
 import threading
+import time
+from typing import Any
 
 from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event
@@ -26,7 +28,9 @@ from ribsight.errors import RibsightError
 _LOG = logging.getLogger(__name__)
 _SUCCESS = 0x0000
 _PDU_BYTES = 1 << 17
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+_REQUEST_SECONDS = 15.0
+_POLL_SECONDS = 0.2
 
 
 class Node:
@@ -37,7 +41,6 @@ class Node:
         self._context = context
         self._settings = context.settings.dicom
         self._server: PatientServer | None = None
-        self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -53,13 +56,13 @@ class Node:
         """
         _set_up_pynetdicom(str(self._context.folder.incoming))
         settings = self._settings
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_DIMSE_RECV, forget_message),
             (evt.EVT_REJECTED, _say_rejected),
         ]
         try:
-            self._server = _entity(settings).make_server(
+            server = _entity(settings).make_server(
                 (settings.host, settings.port),
                 ssl_context=server_context(settings.tls) if settings.tls else None,
                 evt_handlers=handlers,
@@ -69,11 +72,12 @@ class Node:
             raise RibsightError(
                 f"cannot listen for DICOM on {settings.host}:{settings.port}: {error.strerror}"
             ) from error
-        self._server.limit(settings)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="ribsight-dicom", daemon=True
-        )
-        self._thread.start()
+        assert isinstance(server, PatientServer)
+        server.limit(settings)
+        self._server = server
+        threading.Thread(
+            target=server.serve_forever, args=(_POLL_SECONDS,), name="ribsight-dicom", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Take no more calls, and end those there are; what was not acknowledged is sent again."""
@@ -81,10 +85,12 @@ class Node:
         if server is None:
             return
         server.shutdown()
-        for association in server.active_associations:
+        established = [one for one in server.active_associations if one.is_established]
+        for association in established:
             association.abort(block=False)
-        for association in server.active_associations:
-            association.join(_STOP_SECONDS)
+        until = time.monotonic() + _STOP_SECONDS
+        for association in established:
+            association.join(max(until - time.monotonic(), 0))
         tempfile.tempdir = None
 
     def _store(self, event: Event) -> int:
@@ -95,10 +101,10 @@ class Node:
             _LOG.warning("refused an object: %s", refusal)
             return int(refusal.failure)
         except (OSError, SQLAlchemyError) as error:
-            _LOG.error("cannot take an object: %s", told(error))  # noqa: TRY400
+            _LOG.error("cannot take an object: %s", told(error))
             return int(Failure.OUT_OF_RESOURCES)
         except Exception as error:
-            _LOG.error("cannot take an object: %s", told(error))  # noqa: TRY400
+            _LOG.error("cannot take an object: %s", told(error))
             return int(Failure.PROCESSING_FAILURE)
         return _SUCCESS
 
@@ -120,7 +126,7 @@ def _entity(settings: DicomSettings) -> AE:
     entity.require_calling_aet = list(settings.calling)
     entity.maximum_associations = settings.associations
     entity.maximum_pdu_size = _PDU_BYTES
-    entity.acse_timeout = settings.idle_seconds
+    entity.acse_timeout = min(settings.idle_seconds, _REQUEST_SECONDS)
     entity.dimse_timeout = settings.idle_seconds
     entity.network_timeout = settings.idle_seconds
     entity.add_supported_context(Verification)
@@ -132,4 +138,3 @@ def _entity(settings: DicomSettings) -> AE:
 def _say_rejected(_event: Event) -> None:
     # The titles are whatever a stranger chose to send.
     _LOG.warning("rejected an association: a title is not known here, or there are too many")
-

@@ -8,15 +8,35 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ribsight.deployment.at_work import DetectorAtWork
-from ribsight.deployment.results import NotProcessed, ResultOptions, dicom_results, edition_of
+from ribsight.deployment.results import (
+    NotProcessed,
+    ResultObject,
+    ResultOptions,
+    SrKind,
+    dicom_results,
+    edition_of,
+)
+from ribsight.deployment.results import Outcome as Pictured
 from ribsight.deployment.service.header import trusted_header, untrusted_header
 from ribsight.deployment.service.logs import told
 from ribsight.deployment.service.outcomes import Outcome
+from ribsight.deployment.service.settings import ObjectSettings
 from ribsight.errors import RibsightError
 from ribsight.radiographs.attributes import text
 from ribsight.radiographs.radiograph import Identifiers
 
 _LOG = logging.getLogger(__name__)
+
+
+def options_of(settings: ObjectSettings) -> ResultOptions:
+    """Return the options that settings name."""
+    return ResultOptions(
+        objects=frozenset(map(ResultObject, settings.objects)),
+        sr=SrKind(settings.sr),
+        least_score=settings.least_score,
+        pictures_of=frozenset(map(Pictured, settings.pictures_of)),
+        series_number=settings.series_number,
+    )
 
 
 class Objects:
@@ -64,7 +84,9 @@ class Objects:
 
 def _identifiers(header: Dataset) -> Identifiers:
     return Identifiers(
-        patient_id=text(header, "PatientID"), study_uid=text(header, "StudyInstanceUID")
+        patient_id=text(header, "PatientID"),
+        study_uid=text(header, "StudyInstanceUID"),
+        accession_number=text(header, "AccessionNumber"),
     )
 
 

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -42,7 +42,7 @@ class Outcome:
     prediction: ImagePrediction | None
     reason: str | None
     radiograph: Radiograph | None
-    identifiers: Identifiers = Identifiers()
+    identifiers: Identifiers = field(default_factory=Identifiers)
     objects: Sequence[Dataset] = ()
     is_quarantined: bool = False
 
@@ -93,7 +93,7 @@ def record_outcome(context: Context, job: Job, outcome: Outcome) -> bool:
     for name in stale - {one.instance_uid for one in written}:
         with suppress(OSError):
             context.folder.result(job.image, name).unlink()
-    context.delivery_waits.set()
+    context.delivery_waits.ring()
     return True
 
 
@@ -208,6 +208,7 @@ def _described(context: Context, outcome: Outcome) -> dict[str, Any]:
     said = outcome.identifiers
     described: dict[str, Any] = {
         "study": context.keyed("study", said.study_uid),
+        "accession": context.keyed("accession", said.accession_number),
         "patient": context.keyed("patient", said.patient_id),
     }
     if outcome.radiograph is not None:

@@ -8,6 +8,7 @@ object too, and a handshake keeps nobody else waiting.
 import socket
 import ssl
 import time
+from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
 
@@ -35,6 +36,16 @@ class _Socket(AssociationSocket):
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Return the next bytes: six that start a PDU, or the rest of one."""
+        try:
+            return self._received(nr_bytes)
+        except _ImpatientError as error:
+            if self.assoc.is_established:
+                raise
+            # Before, pynetdicom would keep the connection while it waits for a request.
+            self._shutdown_socket()
+            raise ConnectionAbortedError(str(error)) from error
+
+    def _received(self, nr_bytes: int) -> bytearray:
         if nr_bytes > _MOST_PDU:
             raise _ImpatientError("a PDU larger than any that was agreed on")
         connection = cast(socket.socket, self.socket)
@@ -78,6 +89,13 @@ def forget_message(event: Event) -> None:
         connection.object_bytes, connection.object_started = 0, None
 
 
+def _drop_unfinished(association: Association) -> None:
+    message = association.dimse.message
+    unfinished = None if message is None else message._data_set_path
+    if isinstance(unfinished, Path):
+        unfinished.unlink(missing_ok=True)
+
+
 class _Handler(RequestHandler):
     server: "PatientServer"
 
@@ -90,6 +108,7 @@ class _Handler(RequestHandler):
         limited = cast(_Socket, connection)
         limited.settings = self.server.settings
         limited.object_bytes, limited.object_started = 0, None
+        self.server.followed.append(association)
         return association
 
 
@@ -100,12 +119,19 @@ class PatientServer(ThreadedAssociationServer):
     block_on_close = False
     settings: DicomSettings
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, request_handler=_Handler, **kwargs)
-
     def limit(self, settings: DicomSettings) -> None:
         """Set the limits."""
         self.settings = settings
+        self.RequestHandlerClass = _Handler
+        self.followed: list[Association] = []
+
+    def service_actions(self) -> None:
+        """Delete what was half received by associations that have ended; called often."""
+        super().service_actions()
+        for one in list(self.followed):
+            if one.ident is not None and not one.is_alive() and not one.dul.is_alive():
+                self.followed.remove(one)
+                _drop_unfinished(one)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Take a connection; a handshake follows in its thread."""

@@ -188,5 +188,3 @@ def _failures(answer: requests.Response) -> list[int]:
 
 def _secret(name: str, what: str) -> str | None:
     return os.environ.get(f"RIBSIGHT_DESTINATION_{name.upper()}_{what}") or None
-
-

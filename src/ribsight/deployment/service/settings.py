@@ -180,6 +180,29 @@ class DestinationSettings(Settings):
         return self
 
 
+class ObjectSettings(Settings):
+    """The DICOM objects that say what was found (`docs/results.md`).
+
+    Attributes:
+        objects: kinds to make: `sr`, `sc`, `gsps`.
+        sr: class of the structured report, `comprehensive-3d` or `comprehensive`.
+        pictures_of: outcomes that get pictures: `found`, `nothing`, `not-processed`.
+        least_score: of marks that are reported where the model has no thresholds.
+        series_number: of the first of the objects' series.
+
+    """
+
+    objects: Annotated[tuple[Literal["sr", "sc", "gsps"], ...], _ANY_LIST] = ("sr", "sc")
+    sr: Literal["comprehensive-3d", "comprehensive"] = "comprehensive-3d"
+    pictures_of: Annotated[tuple[Literal["found", "nothing", "not-processed"], ...], _ANY_LIST] = (
+        "found",
+        "nothing",
+        "not-processed",
+    )
+    least_score: Annotated[float, Field(ge=0, le=1)] | None = None
+    series_number: Annotated[int, Field(ge=1, le=99999)] = 910
+
+
 class ServiceSettings(Settings):
     """A service.
 
@@ -188,7 +211,7 @@ class ServiceSettings(Settings):
         http: the HTTP server.
         store: what is kept.
         work: how images are worked on.
-        results: options of the DICOM objects (`deployment/results`).
+        results: the DICOM objects.
         destinations: archives that get them, `[[destinations]]`.
 
     """
@@ -197,6 +220,7 @@ class ServiceSettings(Settings):
     http: HttpSettings = HttpSettings()
     store: StoreSettings = StoreSettings()
     work: WorkSettings = WorkSettings()
+    results: ObjectSettings = ObjectSettings()
     destinations: Annotated[tuple[DestinationSettings, ...], _ANY_LIST] = ()
 
     @model_validator(mode="after")

@@ -145,7 +145,7 @@ async def _files(context: Context, boundary: bytes, request: Request) -> AsyncIt
     except FormParserError as error:
         raise HTTPException(400, "the request is no multipart message") from error
     except OSError as error:
-        _LOG.error("cannot take an upload: %s", told(error))  # noqa: TRY400
+        _LOG.error("cannot take an upload: %s", told(error))
         raise _full() from error
     finally:
         with suppress(OSError):
@@ -161,7 +161,7 @@ def _accept(context: Context, path: Path) -> Accepted | RefusedError:
         _LOG.warning("refused an object: %s", refusal)
         return refusal
     except (OSError, SQLAlchemyError) as error:
-        _LOG.error("cannot take an object: %s", told(error))  # noqa: TRY400
+        _LOG.error("cannot take an object: %s", told(error))
         return RefusedError(Failure.OUT_OF_RESOURCES, "it could not be kept")
 
 

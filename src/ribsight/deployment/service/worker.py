@@ -37,6 +37,7 @@ class Worker(threading.Thread):
         self._objects = objects
         self._policy = policy_of(context.settings.work.views)
         self._held: list[Job] = []
+        self._news = context.work_waits.listener()
 
     def run(self) -> None:
         """Work until the service stops."""
@@ -49,7 +50,7 @@ class Worker(threading.Thread):
                     troubles = 0
                 except (SQLAlchemyError, OSError) as error:
                     # The database is away, or the disk is full: nothing is the image's fault.
-                    _LOG.error("work waits: %s", told(error))  # noqa: TRY400
+                    _LOG.error("work waits: %s", told(error))
                     self._context.stopping.wait(min(_FIRST_WAIT * 2**troubles, _MOST_WAIT))
                     troubles += 1
             self.let_go()
@@ -63,11 +64,11 @@ class Worker(threading.Thread):
         """
         work = self._context.settings.work
         self.let_go()
-        self._context.work_waits.clear()
+        self._news.clear()
         taken = queue.claim(self._context.store, self.owner, work.batch, work.lease_seconds)
         if not taken:
             due = queue.next_due(self._context.store)
-            self._context.work_waits.wait(_IDLE_SECONDS if due is None else min(due, _IDLE_SECONDS))
+            self._news.wait(_IDLE_SECONDS if due is None else min(due, _IDLE_SECONDS))
             return 0
         self._held = taken
         self._work(taken, reader)
@@ -156,8 +157,6 @@ class Worker(threading.Thread):
 
 
 def _warm_up(reader: GuardedReader) -> None:
-    """Start the children before there is an image that could be blamed for what ends the service."""
+    """Start the children before there is an image that could be blamed for what happens."""
     for _ in reader.map([b"\0"] * reader.processes):
         pass
-
-

@@ -1,0 +1,58 @@
+"""`ribsight serve`: one service in this process, until a signal comes."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from ribsight.deployment.at_work import DetectorAtWork
+from ribsight.deployment.service.context import open_context
+from ribsight.deployment.service.logs import start_logging
+from ribsight.deployment.service.objects import options_of
+from ribsight.deployment.service.serve import Service
+from ribsight.deployment.service.settings import (
+    read_secrets,
+    read_service_settings,
+    refuse_open_doors,
+)
+from ribsight.detector.memory import keep_freed_memory
+
+
+def run(model: Path, data: Path, config: Path | None, accelerator: str = "cpu") -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status.
+
+    Args:
+        model: a run or a model folder.
+        data: the data folder; made if missing.
+        config: a TOML file of `ServiceSettings`; all defaults without one.
+        accelerator: where the network runs.
+
+    Raises:
+        RibsightError: anything that keeps the service from starting.
+    """
+    settings, secrets = read_service_settings(config), read_secrets()
+    refuse_open_doors(settings, secrets)
+    options = options_of(settings.results)
+    os.umask(0o077)
+    start_logging()
+    keep_freed_memory()
+    detector = DetectorAtWork.load(model, accelerator)
+    context = open_context(settings, secrets, detector, data)
+    try:
+        service = Service(context, options)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: context.stopping.set())
+        service.start()
+        is_well = service.wait()
+    except BaseException:
+        context.stopping.set()
+        context.close()
+        raise
+    is_done = service.stop()
+    context.close()
+    status = 0 if is_well else 1
+    if not is_done:
+        # A thread of native code cannot be ended, and would be torn apart by an ordinary exit.
+        sys.stderr.flush()
+        os._exit(status)
+    return status
