@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.deployment.conftest import write_tiny_model
 
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.certainty import Levels, certainty, read_levels
+from ribsight.deployment.members import write_members
 from ribsight.errors import RibsightError
 from ribsight.findings import Certainty
 from ribsight.radiographs import Radiograph
@@ -65,6 +67,83 @@ def test_scores_get_the_certainty_that_the_thresholds_beside_the_model_give(
     assert set(levels[1:]) == {Certainty.DOUBTFUL}
     assert said["rib_fracture"].certainty is Certainty.CONFIDENT
     assert said["clavicle_fracture"].certainty is None
+
+
+def test_the_mirrored_image_has_the_mirrored_maps(tiny_model: Path) -> None:
+    alone, flipped = DetectorAtWork.load(tiny_model), DetectorAtWork.load(tiny_model, flip=True)
+    one = film()
+    mirrored = Radiograph(one.pixels[:, ::-1], 8)
+    # 48 of 64 columns: the padding is the same on both sides.
+    first, second = alone.maps([alone.prepare(one), alone.prepare(mirrored)])
+    assert np.abs(first - second[..., ::-1]).max() > 0.01
+    expected = (first + second[..., ::-1]) / 2
+    np.testing.assert_allclose(flipped.maps([flipped.prepare(one)])[0], expected, atol=1e-6)
+
+
+def test_maps_of_an_ensemble_are_averaged(tiny_model: Path, tmp_path: Path) -> None:
+    other = write_tiny_model(tmp_path / "other", seed=1)
+    together = DetectorAtWork.load(tiny_model, others=[other])
+    prepared = [together.prepare(film())]
+    maps = [DetectorAtWork.load(folder).maps(prepared) for folder in (tiny_model, other)]
+    np.testing.assert_allclose(together.maps(prepared), np.mean(maps, axis=0), atol=1e-6)
+    assert together.identity.name == "tiny0 + tiny1"
+
+
+def test_models_together_have_an_identity_of_their_own(tiny_model: Path, tmp_path: Path) -> None:
+    other = write_tiny_model(tmp_path / "other", seed=1)
+    loaded = [
+        DetectorAtWork.load(tiny_model),
+        DetectorAtWork.load(tiny_model, flip=True),
+        DetectorAtWork.load(tiny_model, others=[other]),
+        DetectorAtWork.load(tiny_model, others=[other], flip=True),
+    ]
+    assert len({one.identity.sha256 for one in loaded}) == 4
+    turned = DetectorAtWork.load(other, others=[tiny_model])
+    assert turned.identity.sha256 == loaded[2].identity.sha256
+
+
+def test_thresholds_of_one_model_are_not_those_of_an_ensemble(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    sha256 = DetectorAtWork.load(tiny_model).identity.sha256
+    write_points(tiny_model, sha256, 0.2, 0.5)
+    flipped = DetectorAtWork.load(tiny_model, flip=True)
+    assert flipped.levels == {}
+    folder = tmp_path / "work"
+    write_members(flipped.members, flipped.member_sha256s, flipped.identity.name, folder)
+    assert DetectorAtWork.load(folder).identity == flipped.identity
+    write_points(folder, sha256, 0.2, 0.5)
+    with pytest.raises(RibsightError, match=r"chosen for model .*, not for"):
+        DetectorAtWork.load(folder)
+    write_points(folder, flipped.identity.sha256, 0.2, 0.5)
+    assert DetectorAtWork.load(folder).levels == {"rib_fracture": Levels(0.2, 0.5)}
+
+
+def test_a_folder_at_work_moves_with_its_models_and_knows_them(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    at_work = DetectorAtWork.load(tiny_model, flip=True)
+    folder = tiny_model.parent / "work"
+    write_members(at_work.members, at_work.member_sha256s, at_work.identity.name, folder)
+    moved = tmp_path / "moved"
+    tiny_model.parent.rename(moved)
+    assert DetectorAtWork.load(moved / "work").identity == at_work.identity
+    write_tiny_model(moved / "model", seed=5)
+    with pytest.raises(RibsightError, match="is not the model that was calibrated"):
+        DetectorAtWork.load(moved / "work")
+    with pytest.raises(RibsightError, match="leave --ensemble and --tta out"):
+        DetectorAtWork.load(moved / "work", flip=True)
+    (moved / "work" / "at_work.json").write_text("{}")
+    with pytest.raises(RibsightError, match=r"at_work\.json names no models"):
+        DetectorAtWork.load(moved / "work")
+
+
+def test_models_that_do_not_go_together_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    larger = write_tiny_model(tmp_path / "larger", seed=1, size=96)
+    with pytest.raises(RibsightError, match=r"larger and .* cannot work together: .* images"):
+        DetectorAtWork.load(tiny_model, others=[larger])
+    with pytest.raises(RibsightError, match="the same model twice"):
+        DetectorAtWork.load(tiny_model, others=[tiny_model.parent])
 
 
 def test_thresholds_of_another_model_are_refused(tiny_model: Path) -> None:

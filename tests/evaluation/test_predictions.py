@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,15 @@ def written(tmp_path: Path) -> Path:
     path = tmp_path / "predictions.json"
     write_predictions(PREDICTIONS, path)
     return path
+
+
+def test_the_file_is_as_json_writes_it(written: Path, tmp_path: Path) -> None:
+    text = written.read_text()
+    assert json.dumps(json.loads(text), indent=1) + "\n" == text
+    empty = replace(PREDICTIONS, images=(), failed=())
+    write_predictions(empty, tmp_path / "empty.json")
+    text = (tmp_path / "empty.json").read_text()
+    assert json.dumps(json.loads(text), indent=1) + "\n" == text
 
 
 def test_round_trip(written: Path) -> None:

@@ -97,7 +97,13 @@ def evaluate(
     from ribsight.evaluation.gallery import finding_gallery
     from ribsight.evaluation.inputs.truth_csv import read_image_csv
     from ribsight.evaluation.match_file import write_matches
-    from ribsight.evaluation.operating_points import FILE, parse_aim, read_points, write_points
+    from ribsight.evaluation.operating_points import (
+        FILE,
+        parse_aim,
+        points_beside,
+        read_points,
+        write_points,
+    )
     from ribsight.evaluation.operating_points import choose as choose_points
     from ribsight.evaluation.predictions_file import write_predictions
     from ribsight.evaluation.presets import read_protocol
@@ -124,7 +130,8 @@ def evaluate(
     kept = find_model(run) / FILE
     if aims:
         plain = score_on_cohort(predicted[0], cohort, split, replace(scoring, strata=()))
-        write_points(choose_points(aims, plain), plain, kept)
+        chosen = choose_points(aims, plain)
+        write_points([*points_beside(kept, plain, levels=True), *chosen], plain, kept)
     if kept.is_file():
         scoring = replace(scoring, points=read_points(kept, predicted[0].model_sha256, rules))
     scored = score_on_cohort(predicted[0], cohort, split, scoring, further)
@@ -208,7 +215,8 @@ def _print_result(result: Evaluation, comparison: Comparison | None) -> None:
 
 
 def _print_point(point: OperatingPoint, result: FindingResult) -> None:
-    click.echo(f"    at {point.threshold:.4g}, chosen on {point.chosen_on} for {point.aim}:")
+    level = f"{point.level}: " if point.level else ""
+    click.echo(f"    {level}at {point.threshold:.4g}, chosen on {point.chosen_on} for {point.aim}:")
     for key in ("sensitivity", "specificity", "lesion_recall", "false_positives_per_image"):
         figure = result.find(f"{point.aim}/{key}")
         if figure is not None:

@@ -1,12 +1,14 @@
-"""One radiograph with truth dashed and marks solid, told apart in grey too."""
+"""One radiograph with truth dashed, marks solid or, where doubtful, dotted: told apart in grey."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.evaluation.predictions import Mark
+from ribsight.findings import Certainty
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,6 +18,7 @@ LONGEST_SIDE = 420
 TRUTH_COLOUR = "#56B4E9"
 MARK_COLOUR = "#F0A30A"
 _DASH, _GAP = 6.0, 4.0
+_DOT, _DOT_GAP = 3.0, 6.0
 # Pictures are shown at about half their size, where smaller letters could not be read.
 _TEXT = 20
 
@@ -35,7 +38,8 @@ def draw_example(
         pixels: (H, W) the whole radiograph at any scale.
         stored_size: width and height in stored pixels, in which all coordinates are.
         outlines: (P, 2) closed polygons.
-        marks: each drawn as box, cross at the location, and score.
+        marks: each drawn as box, cross at the location, and score; the box of a doubtful one is
+            dotted.
         longest_side: of the picture, in pixels; a window is enlarged to it.
         window: x0, y0, x1, y1 in stored pixels of the part to show, with its own greys made to fill
             the range; what of it lies outside the radiograph is left away.
@@ -96,7 +100,7 @@ def _stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _moved(mark: Mark, left: float, top: float) -> Mark:
     x0, y0, x1, y1 = mark.box
     box = (x0 - left, y0 - top, x1 - left, y1 - top)
-    return Mark(mark.x - left, mark.y - top, box, mark.score)
+    return replace(mark, x=mark.x - left, y=mark.y - top, box=box)
 
 
 def _inside(mark: Mark, size: tuple[float, float]) -> bool:
@@ -112,7 +116,11 @@ def _draw_mark(
     if not boxed:
         x0, y0, x1, y1 = x, y - 6, x, y + 6
     for colour, width in (("black", 4), (MARK_COLOUR, 2)):
-        if boxed:
+        if boxed and mark.certainty is Certainty.DOUBTFUL:
+            corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+            for dot in _dashes(corners, _DOT, _DOT_GAP):
+                pen.line(dot, fill=colour, width=width)
+        elif boxed:
             pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colour, width=width)
         pen.line((x - 5, y, x + 5, y), fill=colour, width=width)
         pen.line((x, y - 5, x, y + 5), fill=colour, width=width)
@@ -129,14 +137,16 @@ def _draw_mark(
     )
 
 
-def _dashes(outline: NDArray[np.float64]) -> list[list[tuple[float, float]]]:
+def _dashes(
+    outline: NDArray[np.float64], dash: float = _DASH, gap: float = _GAP
+) -> list[list[tuple[float, float]]]:
     """Cut a closed polygon into dashes of equal length, corners kept."""
     closed = np.vstack([outline, outline[:1]])
     lengths = np.linalg.norm(np.diff(closed, axis=0), axis=1)
     at_corner = np.concatenate([[0], np.cumsum(lengths)])
     dashes = []
-    for start in np.arange(0, at_corner[-1], _DASH + _GAP):
-        stop = min(start + _DASH, at_corner[-1])
+    for start in np.arange(0, at_corner[-1], dash + gap):
+        stop = min(start + dash, at_corner[-1])
         corners = at_corner[(at_corner > start) & (at_corner < stop)]
         along = np.concatenate([[start], corners, [stop]])
         xs = np.interp(along, at_corner, closed[:, 0])

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from ribsight.evaluation.score import Scored
 from ribsight.evaluation.threshold import calls_at, figures_at
 from ribsight.evaluation.truth import NEGATIVE, Truth
 from ribsight.files import write_text
+from ribsight.findings import Certainty
 
 SCHEMA = "ribsight-operating-points/1"
 FILE = "operating_points.json"
@@ -99,6 +100,48 @@ def choose(
     ]
 
 
+def choose_levels(
+    doubtful: Aim, confident: Aim, scored: Scored, *, replicates: int = _REPLICATES
+) -> list[OperatingPoint]:
+    """Return, for every finding, the thresholds of the two levels that readers are shown.
+
+    Args:
+        doubtful: an aim of high sensitivity.
+        confident: an aim of high specificity.
+        scored: on validation data.
+        replicates: resamples of groups for intervals.
+
+    Raises:
+        RibsightError: as `choose`, or a finding's doubtful threshold is above the confident one.
+    """
+    aims = {Certainty.DOUBTFUL: doubtful, Certainty.CONFIDENT: confident}
+    chosen = {
+        level: [
+            replace(one, level=str(level)) for one in choose([aim], scored, replicates=replicates)
+        ]
+        for level, aim in aims.items()
+    }
+    pairs = list(zip(chosen[Certainty.DOUBTFUL], chosen[Certainty.CONFIDENT], strict=True))
+    for low, high in pairs:
+        _require_order(low, high)
+    return [point for pair in pairs for point in pair]
+
+
+def _require_order(doubtful: OperatingPoint, confident: OperatingPoint) -> None:
+    if doubtful.threshold <= confident.threshold:
+        return
+    reached = [
+        f"the threshold for '{one.aim}' reaches {what} {one.achieved[what] or 0:.3f}"
+        for one, what in ((confident, "sensitivity"), (doubtful, "specificity"))
+    ]
+    raise RibsightError(
+        f"'{doubtful.finding}': the threshold of doubtful ('{doubtful.aim}', "
+        f"{doubtful.threshold:.4g}) is above that of confident ('{confident.aim}', "
+        f"{confident.threshold:.4g}), because {reached[0]} and {reached[1]}: ask for more of "
+        "--doubtful (a higher sensitivity) or of --confident (a higher specificity)"
+    )
+
+
 def _choose(
     aim: Aim,
     truth: Truth,
@@ -112,14 +155,18 @@ def _choose(
         raise RibsightError(
             f"no threshold reaches '{aim}' for '{truth.finding}' on these data: choose another aim"
         )
-    drawn = [
-        _thresholds(aim, truth, reading, table, weights)
-        for weights in weight_parts(truth.groups, replicates, scored.evaluation.seed)
-    ]
-    bounds = interval(np.concatenate(drawn), groups=int(truth.groups.max()) + 1)
-    lone = int(truth.groups.max()) == 0 or not bounds.used
     calls = calls_at(plain, truth, reading, table)
     achieved = figures_at(calls, np.ones((1, len(truth.images))))
+    drawn: list[Floats] = []
+    figures: dict[str, list[Floats]] = {key: [] for key in achieved}
+    for weights in weight_parts(truth.groups, replicates, scored.evaluation.seed):
+        drawn.append(_thresholds(aim, truth, reading, table, weights))
+        for key, values in figures_at(calls, weights).items():
+            figures[key].append(values)
+    groups = int(truth.groups.max()) + 1
+    bounds = interval(np.concatenate(drawn), groups=groups)
+    lone = groups == 1 or not bounds.used
+    around = {key: interval(np.concatenate(one), groups=groups) for key, one in figures.items()}
     return OperatingPoint(
         finding=truth.finding,
         aim=str(aim),
@@ -130,6 +177,7 @@ def _choose(
         achieved={
             key: None if np.isnan(value[0]) else float(value[0]) for key, value in achieved.items()
         },
+        bounds={key: (one.low, one.high) for key, one in around.items() if one.used and groups > 1},
     )
 
 
@@ -194,6 +242,32 @@ def write_points(points: Sequence[OperatingPoint], scored: Scored, path: Path) -
     write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
+def points_beside(path: Path, scored: Scored, *, levels: bool) -> list[OperatingPoint]:
+    """Return points of `path` that stay true when others are written there.
+
+    Those chosen for this model on these data under this protocol; only those of the two levels, or
+    only the others.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        evaluation = scored.evaluation
+        same = (
+            document["schema"] == SCHEMA
+            and document["model"]["sha256"] == evaluation.model_sha256
+            and document["cohort"]["fingerprint"] == evaluation.cohort_fingerprint
+            and protocol_from_dict(document["protocol"], str(path)) == evaluation.protocol
+        )
+        points = [_point_from(one) for one in document["points"]] if same else []
+    except (OSError, ValueError, KeyError, TypeError, RibsightError):
+        return []
+    return [one for one in points if bool(one.level) == levels]
+
+
+def _point_from(document: Mapping[str, Any]) -> OperatingPoint:
+    bounds = {key: (low, high) for key, (low, high) in document.get("bounds", {}).items()}
+    return OperatingPoint(**{**document, "bounds": bounds})
+
+
 def read_points(path: Path, model_sha256: str, protocol: Protocol) -> tuple[OperatingPoint, ...]:
     """Read the points that were chosen for this very model.
 
@@ -206,7 +280,7 @@ def read_points(path: Path, model_sha256: str, protocol: Protocol) -> tuple[Oper
         if document["schema"] != SCHEMA:
             raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
         model = document["model"]["sha256"]
-        points = tuple(OperatingPoint(**one) for one in document["points"])
+        points = tuple(_point_from(one) for one in document["points"])
         own = protocol_from_dict(document["protocol"], str(path))
     except OSError as error:
         raise RibsightError(f"cannot read {path}: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """Predictions as JSON, one document a run (`docs/predictions.schema.json`)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ribsight.evaluation.predictions import (
     Mark,
     Predictions,
 )
-from ribsight.files import write_text
+from ribsight.files import atomic_path
 from ribsight.findings import Certainty, Side
 
 SCHEMA = "ribsight-predictions/2"
@@ -29,18 +29,35 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     Raises:
         RibsightError: `path` cannot be written.
     """
-    document = {
+    stream_predictions(predictions, predictions.images, path)
+
+
+def stream_predictions(about: Predictions, images: Iterable[ImagePrediction], path: Path) -> None:
+    """Write `images`, none of which is held, as `write_predictions` writes those of `about`.
+
+    Raises:
+        RibsightError: `path` cannot be written.
+    """
+    head = {
         "schema": SCHEMA,
-        "model": {"name": predictions.model, "sha256": predictions.model_sha256},
-        "findings": list(predictions.findings),
+        "model": {"name": about.model, "sha256": about.model_sha256},
+        "findings": list(about.findings),
         "levels": {
             name: {"doubtful": one.doubtful, "confident": one.confident}
-            for name, one in predictions.levels.items()
+            for name, one in about.levels.items()
         },
-        "images": [image_document(image) for image in predictions.images],
-        "failed": [{"file": one.file, "reason": one.reason} for one in predictions.failed],
     }
-    write_text(path, json.dumps(document, indent=1) + "\n")
+    failed = {"failed": [{"file": one.file, "reason": one.reason} for one in about.failed]}
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        # One document, written in three pieces: what json.dumps(..., indent=1) would write.
+        stream.write(json.dumps(head, indent=1)[:-2] + ',\n "images": [')
+        separator = "\n  "
+        for image in images:
+            text = json.dumps(image_document(image), indent=1)
+            stream.write(separator + text.replace("\n", "\n  "))
+            separator = ",\n  "
+        stream.write("]" if separator == "\n  " else "\n ]")
+        stream.write("," + json.dumps(failed, indent=1)[1:] + "\n")
 
 
 def read_predictions(path: Path) -> Predictions:

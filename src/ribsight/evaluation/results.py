@@ -1,7 +1,7 @@
 """What an evaluation found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +137,8 @@ class OperatingPoint:
         high: upper bound.
         chosen_on: the part it was chosen on.
         achieved: the figures there, by key.
+        bounds: their 95 % intervals, by key, of that threshold on resamples of groups; none where
+            there is no interval. The threshold was chosen on the same images, so they flatter.
         level: `doubtful` or `confident`, if it is the threshold of one; empty for any other.
     """
 
@@ -148,6 +150,7 @@ class OperatingPoint:
     chosen_on: str
     achieved: Mapping[str, float | None]
     level: str = ""
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,9 @@ KINDS: frozenset[Kind] = frozenset(get_args(Kind))
 
 DEFAULT_KINDS: frozenset[Kind] = frozenset({"frontal_chest", "rib_series", "chest", "unknown"})
 
+DOUBTFUL_KINDS: frozenset[Kind] = frozenset({"chest", "unknown", "contradictory"})
+"""Of these a look at the pixels would tell more: the header does not say what is shown."""
+
 _RADIOGRAPHY = frozenset({"CR", "DX", "RG", "DR", "XR"})
 _NOTHING_SAID = frozenset({"OT", "SC", "HC"})
 _DOCUMENTS = frozenset({"SR", "DOC", "KO", "PR"})
@@ -98,8 +101,8 @@ class Eligibility:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a look at the pixels would tell more: the header does not say what is shown."""
-        return self.kind in ("chest", "unknown", "contradictory")
+        """Whether a look at the pixels would tell more."""
+        return self.kind in DOUBTFUL_KINDS
 
     def under(self, policy: Policy) -> "Eligibility":
         """Return the same image under another policy."""

@@ -112,6 +112,11 @@ class GuardedReader:
         finally:
             self._idle.put(child)
 
+    def interrupt(self) -> None:
+        """Let what is being read fail at once, from any thread: nobody waits for it any more."""
+        for child in self._children:
+            child.interrupt()
+
     def map(self, sources: Iterable[Source]) -> Iterator[Radiograph | UnreadableImageError]:
         """Yield what each of `sources` gives, in their order, reading a few ahead.
 
@@ -128,8 +133,8 @@ class GuardedReader:
             while ahead:
                 yield ahead.popleft().result()
         finally:
-            for child in self._children if ahead else ():  # nobody waits for what they read
-                child.interrupt()
+            if ahead:
+                self.interrupt()
             threads.shutdown(wait=True, cancel_futures=True)
 
     def _result(self, source: Source) -> Radiograph | UnreadableImageError:

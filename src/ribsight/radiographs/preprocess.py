@@ -219,7 +219,7 @@ def percentiles(pixels: Pixels, percent: tuple[float, float]) -> tuple[float, fl
     # OpenCV counts in single precision, which is exact up to 2^24.
     rows = max(1, (1 << 24) // pixels.shape[1])
     for first in range(0, len(pixels), rows):
-        part = np.ascontiguousarray(pixels[first : first + rows])
+        part: NDArray[np.uint16] = np.ascontiguousarray(pixels[first : first + rows], np.uint16)
         found = cv2.calcHist([part], [0], None, [1 << 16], [0, 1 << 16])
         counts += found.ravel().astype(np.int64)
     upto = np.cumsum(counts)

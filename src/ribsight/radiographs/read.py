@@ -28,16 +28,24 @@ def read_radiograph(path: Path, *, wide: bool = False) -> Radiograph:
         UnreadableImageError: no such file, no image, corrupt, not a radiograph, or of an
             impossible size.
     """
+    return read_content(read_bytes(path), path, wide=wide)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file that may be an image.
+
+    Raises:
+        UnreadableImageError: no such file, no file, or a far too large one.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableImageError(path, "is not a file")
         if status.st_size > MAX_BYTES:
             raise UnreadableImageError(path, _TOO_LARGE)
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableImageError(path, f"cannot be read: {error.strerror}") from error
-    return read_content(content, path, wide=wide)
 
 
 def read_content(content: bytes, name: PurePath | str, *, wide: bool = False) -> Radiograph:
