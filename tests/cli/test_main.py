@@ -55,6 +55,7 @@ def test_help_lists_all_commands() -> None:
         "feedback",
         "serve",
         "audit",
+        "calibrate",
     ):
         assert f"  {command} " in done.stdout
 

@@ -14,18 +14,23 @@ from ribsight.radiographs.preprocess import Preprocessing
 NETWORK = NetworkSettings(backbone="test_efficientnet", weights="none", pyramid_channels=8)
 
 
-def write_tiny_model(folder: Path, *, seed: int = 0, size: int = 64) -> Path:
-    """Write a model folder of two findings whose maps are neither flat nor saturated."""
+FINDINGS = ("rib_fracture", "clavicle_fracture")
+
+
+def write_tiny_model(
+    folder: Path, *, seed: int = 0, size: int = 64, findings: tuple[str, ...] = FINDINGS
+) -> Path:
+    """Write a model folder whose maps are neither flat nor saturated."""
     torch.manual_seed(seed)
-    network = DetectorNetwork(NETWORK, 2).eval()
+    network = DetectorNetwork(NETWORK, len(findings)).eval()
     with torch.no_grad():
         network.head.weight.normal_(std=0.5)
-        network.head.bias = torch.nn.Parameter(torch.zeros(2))
+        network.head.bias = torch.nn.Parameter(torch.zeros(len(findings)))
     description = ModelDescription.model_validate(
         {
             "schema": SCHEMA,
             "name": f"tiny{seed}",
-            "findings": ["rib_fracture", "clavicle_fracture"],
+            "findings": list(findings),
             "images": ImageSettings(size=size),
             "preprocessing": Preprocessing(size).key,
             "intensity_mean": 0.5,

@@ -34,6 +34,10 @@ _COMMANDS = {
     ),
     "regions": ("ribsight.cli.regions_command:regions", "Show and convert annotation files."),
     "train": ("ribsight.cli.train_command:train", "Train a detector from a recipe."),
+    "calibrate": (
+        "ribsight.cli.calibrate_command:calibrate",
+        "Choose thresholds and fit probabilities on validation.",
+    ),
     "evaluate": ("ribsight.cli.evaluate_command:evaluate", "Measure a detector, with a report."),
     "score": ("ribsight.cli.score_command:score", "Score any detector's marks against a truth."),
     "compare": ("ribsight.cli.score_command:compare", "Compare detectors' marks, paired."),

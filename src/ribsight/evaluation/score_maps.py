@@ -128,7 +128,10 @@ def fit_platt(known: Known) -> Platt:
     """Return the likeliest curve, with targets (P + 1) / (P + 2) and 1 / (N + 2) for 1 and 0."""
     from scipy.optimize import minimize
 
-    logits = _logits(known.scores)
+    # Scores of a weak detector lie close together; standardised, the search is as easy as ever.
+    plain = _logits(known.scores)
+    middle, spread = float(plain.mean()), float(plain.std()) or 1.0
+    logits = (plain - middle) / spread
     high = (known.positives + 1) / (known.positives + 2)
     low = 1 / (known.negatives + 2)
     target = np.where(known.true > 0, high, low)
@@ -146,7 +149,8 @@ def fit_platt(known: Known) -> Platt:
         loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)],
         options={"ftol": 1e-14, "gtol": 1e-10, "maxiter": 1000},
     )  # fmt: skip
-    return Platt(float(found.x[0]), float(found.x[1]))
+    slope = float(found.x[0]) / spread
+    return Platt(slope, float(found.x[1]) - slope * middle)
 
 
 _FIT: dict[Method, Callable[[Known], ScoreMap]] = {"isotonic": fit_isotonic, "platt": fit_platt}
