@@ -70,8 +70,7 @@ def _compare(plan: Plan, asked: argparse.Namespace) -> None:
     from benchmarks.methods.compare import compare
     from benchmarks.methods.table import markdown
 
-    references = tuple(dict.fromkeys((REFERENCE, *(n for n in ("aals",) if n in plan.variants))))
-    rows = compare(plan, asked.out, asked.cohort, references)
+    rows = compare(plan, asked.out, asked.cohort, tuple(plan.references))
     rows.write_parquet(asked.out / "results.parquet")
     text = markdown(rows)
     (asked.out / "table.md").write_text(text, encoding="utf-8")

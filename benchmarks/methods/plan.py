@@ -26,6 +26,7 @@ class Plan(Settings):
         folds: 0 for the cohort's own split; else seed s trains and is tested on fold s of so many
             of a cross-validation, so that every radiograph is tested once by `folds` seeds.
         evaluate: split on which variants are compared. `val` while choosing.
+        references: variants that the others are compared with.
         variants: name -> {"method": ..., further dotted keys of the recipe}; one that changes
             stage 1 trains its own. The methods "boxes" and "boxes_self_training" train the box
             detector of `boxes`.
@@ -38,6 +39,7 @@ class Plan(Settings):
     seeds: Annotated[list[int], Field(min_length=1)]
     folds: Annotated[int, Field(ge=0)] = 0
     evaluate: Literal["val", "test"] = "val"
+    references: list[str] = [REFERENCE, "aals"]
     variants: dict[str, dict[str, Any]]
 
 

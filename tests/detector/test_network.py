@@ -30,7 +30,7 @@ def test_an_untrained_network_says_its_prior() -> None:
     assert float(probability.detach().mean()) == pytest.approx(0.2, abs=0.05)
 
 
-@pytest.mark.parametrize(("norm", "same"), [("pixel", True), ("group", False)])
+@pytest.mark.parametrize(("norm", "same"), [("pixel", True), ("none", True), ("group", False)])
 def test_a_crop_says_of_a_place_what_the_whole_says(norm: str, same: bool) -> None:
     torch.manual_seed(0)
     pyramid = FeaturePyramid([3, 5], 8, norm).eval()

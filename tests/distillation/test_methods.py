@@ -281,7 +281,8 @@ def test_the_worst_false_alarm_of_a_negative_costs_as_a_whole() -> None:
         for one in (recipe("ribsight"), changed)
     )
     # Two of three known pairs are negative.
-    expected = 0.5 * 2 / 3 * torch.nn.functional.softplus(torch.tensor(0.3))
+    more = 0.5 - RibsightSettings().negative_weight
+    expected = more * 2 / 3 * torch.nn.functional.softplus(torch.tensor(0.3))
     torch.testing.assert_close(with_alarm - plain, expected)
 
 

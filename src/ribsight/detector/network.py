@@ -111,11 +111,11 @@ class FeaturePyramid(nn.Module):
 
 
 def _smoothing(width: int, norm: str) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False),
-        LayerNorm2d(width) if norm == "pixel" else nn.GroupNorm(8, width),
-        nn.ReLU(inplace=True),
-    )
+    convolution = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=norm == "none")
+    if norm == "none":
+        return nn.Sequential(convolution, nn.ReLU(inplace=True))
+    normal = LayerNorm2d(width) if norm == "pixel" else nn.GroupNorm(8, width)
+    return nn.Sequential(convolution, normal, nn.ReLU(inplace=True))
 
 
 def _all_levels(backbone: str) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ class NetworkSettings(Settings):
     backbone: str = "tf_efficientnet_lite0"
     weights: str = "imagenet"
     pyramid_channels: Annotated[int, Field(ge=8, multiple_of=8)] = 64
-    pyramid_norm: Literal["group", "pixel"] = "group"
+    pyramid_norm: Literal["group", "none", "pixel"] = "group"
     batch_norm: Literal["frozen", "batch"] = "frozen"
     frozen_levels: Annotated[int, Field(ge=0)] = 0
     prior: Annotated[float, Field(gt=0, lt=0.5)] = 0.01

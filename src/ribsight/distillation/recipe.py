@@ -164,7 +164,7 @@ class RibsightSettings(Settings):
     centre_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     unsure_from: Annotated[float, Field(gt=0, le=1)] = 0.02
     image_weight: Annotated[float, Field(ge=0)] = 0.02
-    negative_weight: Annotated[float, Field(ge=0)] = 0.0
+    negative_weight: Annotated[float, Field(ge=0)] = 0.02
     side_margin: Share = 0.1
 
 
