@@ -6,6 +6,7 @@ MethodName = Literal[
     "regions_only",
     "supervised",
     "pi_model",
+    "temporal_ensembling",
     "mean_teacher_unlabelled",
     "mean_teacher",
     "distillation",

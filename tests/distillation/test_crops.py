@@ -286,7 +286,7 @@ def test_without_a_teacher_every_crop_is_complete(data: TrainingData, recipe: Re
         CropSettings(size=SIDE),
         seed=3,
         stage=1,
-        has_teacher=False,
+        source=None,
     )
     batch = steps[0]
     assert batch.looks is None

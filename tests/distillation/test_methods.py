@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ribsight.distillation.batches import Batch
+from ribsight.distillation.batches import Batch, Looks
+from ribsight.distillation.ensemble import TemporalEnsemble, brought_back
 from ribsight.distillation.method_table import (
     confident_labels,
     hard_labels,
@@ -66,15 +67,42 @@ class Tiny(nn.Module):
 
 
 def loss_of(method: Method, student: nn.Module, teacher: nn.Module) -> tuple[Tensor, StepFacts]:
+    """The target is made with gradient: that none flows back is the method's own doing."""
     one = batch()
-    taught = None
-    if method.positive_target:
-        source = teacher if method.source is Source.TEACHER else student
-        with torch.set_grad_enabled(method.source is Source.BOTH_VIEWS):
-            taught = source(one.teacher_images)
+    taught, known = None, None
+    if method.source is Source.MEMORY:
+        taught, known = remembered(student(one.teacher_images))
+        one = replace(one, looks=LOOKS)
+    elif method.positive_target:
+        source = student if method.source is Source.BOTH_VIEWS else teacher
+        taught = source(one.teacher_images)
     return step_objective(
-        student(one.images), taught, one, method, positive_weight=1.0, lesion_weight=1.0
+        student(one.images),
+        taught,
+        one,
+        method,
+        positive_weight=1.0,
+        lesion_weight=1.0,
+        known=known,
     )
+
+
+LOOKS = Looks(
+    step=1,
+    image=np.arange(2),
+    row=np.array([4, 5]),
+    place=np.array([1, 2]),
+    matrices=np.tile([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], (2, 1, 1)),
+)
+
+
+def remembered(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """What a memory tells of two radiographs of which a student once said this."""
+    assert LOOKS.matrices is not None
+    ensemble = TemporalEnsemble(LOOKS.row, findings=2, size=16, decay=0.6)
+    said = brought_back(logits, LOOKS.matrices, LOOKS.row, LOOKS.place, 16)
+    ensemble.remember([said], places=3)
+    return ensemble.recall(LOOKS.row)
 
 
 def test_each_supervision_gets_its_target() -> None:
@@ -121,6 +149,72 @@ def test_gradients_flow_into_the_student_and_never_into_the_teacher(name: Method
     torch.autograd.backward(loss)
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in student.parameters())
     assert all(p.grad is None for p in teacher.parameters())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_pairs_that_a_method_speaks_of_get_a_gradient_and_no_others(name: MethodName) -> None:
+    method = method_of(recipe(name))
+    one = batch()
+    logits = torch.zeros(3, 2, 4, 4, requires_grad=True)
+    # A teacher that is sure of one lesion and of the background, but for one cell.
+    taught = torch.full((2, 2, 4, 4), -4.0)
+    taught[:, :, 1, 1], taught[:, :, 2, 2] = 4.0, 0.1
+    loss, _ = step_objective(
+        logits,
+        taught if method.positive_target else None,
+        one,
+        method,
+        positive_weight=1.0,
+        lesion_weight=1.0,
+    )
+    torch.autograd.backward(loss)
+    assert logits.grad is not None
+    moved = logits.grad.abs().sum(dim=(-2, -1)) > 0
+    known = (one.supervision == S.REGION) | (one.supervision == S.NEGATIVE)
+    expected = known | ((one.supervision == S.POSITIVE) & method.uses_positives)
+    assert moved.tolist() == expected.tolist()
+    # Negatives are pushed down, whatever the method.
+    assert float(logits.grad[1, 1].sum()) > 0
+    if method.uses_positives:
+        # And a lesion that the teacher, or the record alone, speaks of is pushed up.
+        assert float(logits.grad[1, 0].min()) < 0
+
+
+AGREEING = ("pi_model", "temporal_ensembling", "mean_teacher_unlabelled", "mean_teacher")
+
+
+@pytest.mark.parametrize("name", AGREEING)
+def test_consistency_with_itself_costs_nothing_and_moves_nothing(name: MethodName) -> None:
+    student = Tiny()
+    one = replace(batch(), supervision=torch.full((3, 2), int(S.POSITIVE)), known=0, positives=6)
+    one = replace(one, positive_rows=torch.arange(3))
+    logits = student(one.images)
+    loss, facts = step_objective(
+        logits, logits, one, method_of(recipe(name)), positive_weight=1.0, lesion_weight=1.0
+    )
+    torch.autograd.backward(loss)
+    assert float(facts.loss_positive) < 1e-12
+    assert all(p.grad is not None and p.grad.abs().max() < 1e-6 for p in student.parameters())
+
+
+def test_what_was_never_seen_teaches_nothing() -> None:
+    method = method_of(recipe("temporal_ensembling"))
+    one = replace(batch(), looks=LOOKS)
+    nothing, known = TemporalEnsemble(LOOKS.row, findings=2, size=16, decay=0.6).recall(LOOKS.row)
+    logits = torch.zeros(3, 2, 4, 4, requires_grad=True)
+    loss, facts = step_objective(
+        logits, nothing, one, method, positive_weight=1.0, lesion_weight=1.0, known=known
+    )
+    assert float(facts.loss_positive) == 0
+    torch.autograd.backward(loss)
+    assert logits.grad is not None
+    assert float(logits.grad[2].abs().sum()) == 0
+    # Half of the picture was seen: only there is anything taught.
+    known[..., :2] = 1.0
+    _, facts = step_objective(
+        logits, nothing, one, method, positive_weight=1.0, lesion_weight=1.0, known=known
+    )
+    assert float(facts.loss_positive) == pytest.approx(0.5 * 0.25, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -194,7 +288,9 @@ def test_regions_only_never_sees_a_record() -> None:
     assert known.tolist() == [[S.REGION, S.NEGATIVE], [0, 0], [0, 0], [0, 0]]
 
 
-@pytest.mark.parametrize("name", ["pi_model", "mean_teacher_unlabelled", "fixmatch"])
+@pytest.mark.parametrize(
+    "name", ["pi_model", "temporal_ensembling", "mean_teacher_unlabelled", "fixmatch"]
+)
 def test_methods_that_ignore_records_do_so_after_the_common_stage(name: MethodName) -> None:
     method = method_of(recipe(name))
     assert method.supervision(SUPERVISION, 1).tolist() == SUPERVISION.tolist()

@@ -62,6 +62,7 @@ def state_of(run: Path) -> dict[str, torch.Tensor]:
     if checkpoint.teacher:
         tensors |= {f"teacher.{k}": v for k, v in checkpoint.teacher["network"].items()}
         tensors["updates"] = torch.tensor(checkpoint.teacher["updates"])
+    tensors |= {f"ensemble.{k}": v for k, v in checkpoint.ensemble.items()}
     for number, one in checkpoint.optimiser.get("state", {}).items():
         tensors |= {f"optimiser.{number}.{k}": v for k, v in one.items()}
     return tensors
@@ -103,6 +104,23 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
         load_model(whole_run / "model")[1].weights_sha256
     )
     assert validations(run) == validations(whole_run)
+
+
+@pytest.mark.parametrize("crops", [False, True])
+def test_what_a_student_said_before_survives_an_interruption(
+    recipe: Recipe, trainable: Path, tmp_path: Path, crops: bool
+) -> None:
+    longer = recipe.stage2.model_copy(update={"steps": 10})
+    base = on_crops() if crops else recipe
+    remembering = with_method(base, "temporal_ensembling").model_copy(update={"stage2": longer})
+    train(remembering, trainable, tmp_path / "whole", machine=CPU, options=QUIET)
+    options = replace(QUIET, stop_at=Position(2, 7))
+    assert not train(remembering, trainable, tmp_path / "two", machine=CPU, options=options)
+    assert resume(tmp_path / "two", machine=CPU, options=QUIET)
+    assert_same_state(state_of(tmp_path / "two"), state_of(tmp_path / "whole"))
+    assert "ensemble.sums" in state_of(tmp_path / "two")
+    # The second turn through 16 radiographs has targets, the first had none.
+    assert trainings(tmp_path / "two")[-1]["loss_positive"] > 0
 
 
 def test_workers_change_nothing(

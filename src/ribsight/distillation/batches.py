@@ -14,8 +14,9 @@ from torch.utils.data import Dataset
 
 from ribsight.detector.maps import to_unit_interval
 from ribsight.detector.settings import STRIDE, MarkSettings
-from ribsight.distillation.augment import draw_geometry, perturb, warp
+from ribsight.distillation.augment import Matrix, draw_geometry, perturb, warp
 from ribsight.distillation.crops import CropMaker, Points, draw_maps, possible_maps, suspected
+from ribsight.distillation.methods import Source
 from ribsight.distillation.recipe import AugmentationSettings, BatchSettings, CropSettings
 from ribsight.distillation.sampling import rows_of_step
 from ribsight.distillation.training_data import TrainingData
@@ -26,14 +27,16 @@ _GEOMETRY, _STUDENT, _TEACHER = range(3)
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """What ties the crops of record-positives to the teacher's looks at whole images.
+    """What ties the views of record-positives to maps of whole images that do not move.
+
+    Such maps are the teacher's looks before crops are placed, or what the student said before.
 
     Attributes:
         step: of the stage.
         image: (P,) which of `Batch.teacher_images` shows the radiograph of each positive row.
         row: (P,) that radiograph's row of `TrainingData`.
         place: (P,) of the positive row in the whole step.
-        matrices: (P, 2, 3) from network pixels to the crop; None until `place_crops`.
+        matrices: (P, 2, 3) from network pixels to the view; None until `place_crops`.
 
     """
 
@@ -56,10 +59,11 @@ class Batch:
         positive_rows: (P,) rows that have a record-positive without a region.
         teacher_images: the teacher's views of these rows, other intensities. Whole images:
             (P, 1, S, S), same geometry. Crops: (Q, 1, S, S), each radiograph once and not moved.
+            None at all, (0, 1, S, S), where targets come from memory.
         known: pairs (image, finding) with a known map in the whole step, over all processes.
         positives: record-positive pairs without a region in the whole step.
-        looks: with crops and a teacher; the positive rows of `images` and `drawn` are then blank
-            until `place_crops`. Otherwise None.
+        looks: where targets are made on whole images that do not move, else None. On crops the
+            positive rows of `images` and `drawn` are then blank until `place_crops`.
 
     """
 
@@ -98,7 +102,7 @@ class StepDataset(Dataset[Batch]):
         *,
         seed: int,
         stage: int,
-        has_teacher: bool = True,
+        source: Source | None = Source.TEACHER,
         rank: int = 0,
         world: int = 1,
         parts: int = 1,
@@ -113,7 +117,7 @@ class StepDataset(Dataset[Batch]):
             crops: None, or a size of 0, for whole images.
             seed: of the run.
             stage: 1 or 2.
-            has_teacher: whether crops of record-positives wait for a teacher's look.
+            source: who makes targets for record-positives; their crops wait for it. None: nobody.
             rank: of this process.
             world: how many processes there are.
             parts: of which each process takes its share one after the other; then item
@@ -126,7 +130,7 @@ class StepDataset(Dataset[Batch]):
         self._augmentation = augmentation
         self._crops = crops or CropSettings()
         self._key = (seed, stage)
-        self._has_teacher = has_teacher
+        self._source = source
         self._rank = rank
         self._world = world
         self._parts = parts
@@ -164,15 +168,23 @@ class StepDataset(Dataset[Batch]):
         ]
         supervision, positive_rows = self._supervision(rows)
         size = self._data.cache.pixels(0).shape[0]
+        taught = [mine[row] for row in positive_rows.tolist()]
+        looks = None
+        if self._source is Source.MEMORY:
+            matrices = np.array([one.matrix for one in taught]).reshape(-1, 2, 3)
+            at = positive_rows.numpy()
+            looks = Looks(step, np.arange(len(at)), rows[at], places[at], matrices)
+            taught = []
         return Batch(
             images=_stacked([one.student for one in mine], size),
             drawn=torch.from_numpy(np.stack([one.drawn for one in mine])),
             possible=torch.from_numpy(np.stack([one.possible for one in mine])),
             supervision=supervision,
             positive_rows=positive_rows,
-            teacher_images=_stacked([mine[row].teacher for row in positive_rows.tolist()], size),
+            teacher_images=_stacked([one.teacher for one in taught], size),
             known=known,
             positives=positives,
+            looks=looks,
         )
 
     def _crop_batch(
@@ -184,7 +196,7 @@ class StepDataset(Dataset[Batch]):
         positives: int,
     ) -> Batch:
         supervision, positive_rows = self._supervision(rows)
-        waiting = positive_rows.numpy() if self._has_teacher else np.empty(0, dtype=np.intp)
+        waiting = positive_rows.numpy() if self._source else np.empty(0, dtype=np.intp)
         size, cells = self._crops.size, self._crops.size // STRIDE
         images = np.zeros((len(rows), size, size), dtype=np.float32)
         drawn = np.zeros((len(rows), supervision.shape[1], cells, cells), dtype=np.float32)
@@ -202,12 +214,16 @@ class StepDataset(Dataset[Batch]):
             supervision=supervision,
             positive_rows=positive_rows,
             teacher_images=_stacked(
-                [self.maker.look(row, step) for row in seen.tolist()],
+                [
+                    self.maker.look(row, step)
+                    for row in seen.tolist()
+                    if self._source is not Source.MEMORY
+                ],
                 self._data.cache.pixels(0).shape[0],
             ),
             known=known,
             positives=positives,
-            looks=looks if self._has_teacher else None,
+            looks=looks if self._source else None,
         )
 
     def _supervision(self, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
@@ -229,6 +245,7 @@ class StepDataset(Dataset[Batch]):
             ),
             drawn=draw_maps(self._data.regions[row], matrix, findings, size),
             possible=possible_maps(self._data, row, matrix, size, self._side_margin),
+            matrix=matrix,
         )
 
 
@@ -238,7 +255,8 @@ def place_crops(batch: Batch, maker: CropMaker, logits: Tensor, marks: MarkSetti
     Args:
         batch: with `looks`.
         maker: of this stage.
-        logits: (P, K, S/4, S/4) of the teacher, on the whole image of each positive row.
+        logits: (P, K, S/4, S/4) of the teacher or from memory, on the whole image of each
+            positive row.
         marks: how peaks are told apart.
 
     """
@@ -288,3 +306,4 @@ class _Views:
     teacher: NDArray[np.float32]
     drawn: NDArray[np.float32]
     possible: NDArray[np.float32]
+    matrix: Matrix

@@ -5,7 +5,7 @@ from (seed, stage, step) at every step, so the position in the run stands for al
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Checkpoint:
         teacher: state of the teacher with its number of updates; empty in stage 1.
         optimiser: state of the optimiser.
         precision: state of the gradient scaler; empty without one.
+        ensemble: what the student said in earlier turns; empty for methods that do not ask.
 
     """
 
@@ -43,6 +44,7 @@ class Checkpoint:
     teacher: dict[str, Any]
     optimiser: dict[str, Any]
     precision: dict[str, Any]
+    ensemble: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -55,6 +57,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "teacher": checkpoint.teacher,
         "optimiser": checkpoint.optimiser,
         "precision": checkpoint.precision,
+        "ensemble": checkpoint.ensemble,
     }
     with atomic_path(path) as temporary:
         try:
@@ -80,6 +83,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             teacher=document["teacher"],
             optimiser=document["optimiser"],
             precision=document["precision"],
+            ensemble=document.get("ensemble", {}),
         )
     except FileNotFoundError as error:
         raise RibsightError(f"there is no checkpoint {path} to go on from") from error

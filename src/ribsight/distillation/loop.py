@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -25,9 +26,10 @@ from ribsight.distillation.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from ribsight.distillation.ensemble import TemporalEnsemble
 from ribsight.distillation.interrupts import Interrupts
 from ribsight.distillation.look import Look
-from ribsight.distillation.methods import Method, stage_batch
+from ribsight.distillation.methods import Method, Source, stage_batch
 from ribsight.distillation.optimisation import Optimisation
 from ribsight.distillation.recipe import Recipe, StageSettings
 from ribsight.distillation.reporting import Observer, Reporter
@@ -35,6 +37,7 @@ from ribsight.distillation.run_folder import MetricsFile, RunFolder
 from ribsight.distillation.teacher import Teacher
 from ribsight.distillation.training_data import TrainingData
 from ribsight.errors import RibsightError
+from ribsight.findings import Supervision
 
 _LOG_EVERY = 10
 
@@ -89,6 +92,7 @@ class TrainingLoop:
             start_from_model(network, findings, Path(recipe.detector.weights))
         self.student = network.to(memory_format=torch.channels_last)
         self.teacher: Teacher | None = None
+        self.ensemble = self._new_ensemble()
         self.position = Position(1, 0)
         self._optimiser_state: dict[str, object] | None = None
         self._interrupts = Interrupts()
@@ -102,6 +106,8 @@ class TrainingLoop:
         if checkpoint.teacher:
             self.teacher = Teacher(self.student, self._recipe.teacher)
             self.teacher.load_state_dict(checkpoint.teacher)
+        if self.ensemble is not None and checkpoint.ensemble:
+            self.ensemble.load_state_dict(checkpoint.ensemble)
         self._optimiser_state = checkpoint.optimiser
         self._fabric.strategy.precision.load_state_dict(checkpoint.precision)
 
@@ -147,7 +153,7 @@ class TrainingLoop:
         steps = self._steps(number, stage)
         optimisation = Optimisation(
             self._fabric, self._recipe, self._method, number, network, self.student, self.teacher,
-            steps.maker, self._optimiser_state,
+            steps.maker, self.ensemble if number == 2 else None, self._optimiser_state,
         )  # fmt: skip
         self._optimiser_state = None
         self.student.train()
@@ -197,11 +203,25 @@ class TrainingLoop:
             self._recipe.crops,
             seed=self._recipe.seed,
             stage=number,
-            has_teacher=number == 2 and self._method.positive_target is not None,
+            source=self._method.source if self._has_targets(number) else None,
             rank=self._fabric.global_rank,
             world=self._fabric.world_size,
             parts=self._options.accumulate,
             side_margin=self._method.in_stage(number).side_margin,
+        )
+
+    def _has_targets(self, number: int) -> bool:
+        return number == 2 and self._method.positive_target is not None
+
+    def _new_ensemble(self) -> TemporalEnsemble | None:
+        if self._method.source is not Source.MEMORY:
+            return None
+        known = self._data.known_to(self._method, 2).supervision
+        return TemporalEnsemble(
+            np.flatnonzero((known == Supervision.POSITIVE).any(axis=1)),
+            len(self._findings),
+            self._recipe.images.size,
+            self._recipe.baselines.ensemble_decay,
         )
 
     def _batches(self, steps: StepDataset, stage: StageSettings) -> Iterator[list[Batch]]:
@@ -239,6 +259,7 @@ class TrainingLoop:
             teacher=self.teacher.state_dict() if self.teacher is not None else {},
             optimiser={} if begins_next or optimisation is None else optimisation.state_dict(),
             precision=self._fabric.strategy.precision.state_dict(),
+            ensemble=self.ensemble.state_dict() if self.ensemble is not None else {},
         )
         if begins_next:
             save_checkpoint(checkpoint, self._run.stage1)

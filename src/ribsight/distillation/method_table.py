@@ -195,6 +195,13 @@ _FIXED = (
         knows=Knowledge.UNLABELLED,
     ),
     Method(
+        "temporal_ensembling",
+        positive_target=teacher_map,
+        source=Source.MEMORY,
+        distance=Distance.SQUARED,
+        knows=Knowledge.UNLABELLED,
+    ),
+    Method(
         "mean_teacher_unlabelled",
         positive_target=teacher_map,
         distance=Distance.SQUARED,

@@ -40,6 +40,7 @@ class Source(Enum):
     TEACHER = "the moving average"
     STUDENT = "the student, without gradient"
     BOTH_VIEWS = "the student, with gradient through both views"
+    MEMORY = "the student in earlier turns"
 
 
 class Distance(Enum):

@@ -12,6 +12,7 @@ from ribsight.distillation.methods import Distance, Method, Target, targets
 from ribsight.findings import Supervision
 
 _ALLOWED = 0.5
+_TRACE = 1e-3
 _NOWHERE = -30.0
 """Logit of a cell in which the record forbids a lesion."""
 
@@ -89,6 +90,7 @@ def step_objective(
     *,
     positive_weight: float,
     lesion_weight: float,
+    known: Tensor | None = None,
 ) -> tuple[Tensor, StepFacts]:
     """Return this process's share of the step's loss, and its facts.
 
@@ -105,11 +107,13 @@ def step_objective(
         method: what record-positives are trained toward.
         positive_weight: of record-positives, against pairs with a known map.
         lesion_weight: see `map_loss`.
+        known: (P, 1, H, W) 1 where `teacher_logits` say anything, else 0; None: everywhere.
 
     """
     positive = None
     if method.positive_target is not None and teacher_logits is not None:
-        positive = _allowed(_as_seen(method.positive_target(teacher_logits), batch), batch)
+        seen = _as_seen(method.positive_target(teacher_logits), batch)
+        positive = _allowed(seen if known is None else _where_known(seen, known, batch), batch)
     target = targets(batch.supervision, batch.drawn, positive, batch.positive_rows)
     is_positive = batch.supervision == Supervision.POSITIVE
     losses = _losses(logits, target, batch, method, lesion_weight)
@@ -148,6 +152,12 @@ def _as_seen(target: Target, batch: Batch) -> Target:
     # Beyond the image lies padding, which is background: its target is 0, its weight 1.
     weight = 1.0 - cut_maps(1.0 - target.weight, matrices, size)
     return Target(cut_maps(target.map, matrices, size), weight)
+
+
+def _where_known(target: Target, known: Tensor, batch: Batch) -> Target:
+    """Count only cells of the view that nothing unknown flows into."""
+    unknown = _as_seen(Target(1.0 - known, known), batch).map
+    return Target(target.map, target.weight * (unknown < _TRACE))
 
 
 def _allowed(target: Target, batch: Batch) -> Target:

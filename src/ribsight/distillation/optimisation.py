@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ribsight.distillation.batches import Batch, place_crops
 from ribsight.distillation.checkpoint import Position
 from ribsight.distillation.crops import CropMaker
-from ribsight.distillation.methods import Method, Source
+from ribsight.distillation.ensemble import Predictions, TemporalEnsemble, brought_back
+from ribsight.distillation.methods import Method, Source, stage_batch
 from ribsight.distillation.objective import step_objective
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.schedule import learning_rate, rampup
@@ -36,6 +37,7 @@ class Optimisation:
         student: nn.Module,
         teacher: Teacher | None,
         maker: CropMaker,
+        ensemble: TemporalEnsemble | None,
         state: dict[str, Any] | None,
     ):
         """Set up the optimiser.
@@ -49,12 +51,15 @@ class Optimisation:
             student: the student itself.
             teacher: follows the student; None in stage 1.
             maker: of the crops of this stage.
+            ensemble: what the student said in earlier turns; None where no target is made of it.
             state: of the optimiser, from a checkpoint; None for a new one.
 
         """
         self._fabric, self._recipe, self._number = fabric, recipe, number
         self._method = method.in_stage(number)
         self._network, self._student, self._teacher, self._maker = network, student, teacher, maker
+        self._ensemble = ensemble
+        self._said: list[Predictions] = []
         self._stage = recipe.stage1 if number == 1 else recipe.stage2
         optimiser = torch.optim.AdamW(
             [p for p in student.parameters() if p.requires_grad],
@@ -101,6 +106,9 @@ class Optimisation:
         self._optimiser.zero_grad(set_to_none=True)
         if self._teacher is not None:
             self._teacher.update(self._student)
+        if self._ensemble is not None:
+            self._ensemble.remember(self._said, self._places(), self._added)
+            self._said = []
         return torch.stack(facts).sum(dim=0)
 
     def state_dict(self) -> dict[str, Any]:
@@ -109,36 +117,74 @@ class Optimisation:
         return state
 
     def _part(self, given: Batch, weight: float) -> tuple[float, Tensor]:
-        batch, taught = self._taught(given)
+        batch, taught, known = self._taught(given)
         if self._method.source is Source.BOTH_VIEWS and self._has_target(batch):
-            taught = self._network(batch.teacher_images)
+            # One pass: processes must call the wrapped network equally often.
+            both = self._network(torch.cat([batch.images, batch.teacher_images]))
+            logits, taught = both.split([len(batch.images), len(batch.teacher_images)])
+        else:
+            logits = self._network(batch.images)
         loss, facts = step_objective(
-            self._network(batch.images),
+            logits,
             taught,
             batch,
             self._method,
             positive_weight=weight,
             lesion_weight=self._recipe.loss.lesion_weight,
+            known=known,
         )
         # Gradients are averaged over processes, but their losses are shares of one sum.
         self._fabric.backward(loss * self._fabric.world_size)
+        looks = batch.looks
+        if self._ensemble is not None and looks is not None and looks.matrices is not None:
+            self._said.append(
+                brought_back(
+                    logits[batch.positive_rows],
+                    looks.matrices,
+                    looks.row,
+                    looks.place,
+                    self._recipe.images.size,
+                )
+            )
         return float(loss.detach()), facts.vector()
 
-    def _taught(self, batch: Batch) -> tuple[Batch, Tensor | None]:
-        """Return what a network without gradient says of the record-positives, crops placed."""
+    def _taught(self, batch: Batch) -> tuple[Batch, Tensor | None, Tensor | None]:
+        """Return what is said of the record-positives, crops placed, and where it says anything."""
         method = self._method
         if not self._has_target(batch) or method.source is Source.BOTH_VIEWS:
-            return batch, None
+            return batch, None, None
+        looks, known = batch.looks, None
+        if method.source is Source.MEMORY:
+            assert self._ensemble is not None
+            assert looks is not None
+            device = batch.images.device
+            logits, known = (one.to(device) for one in self._ensemble.recall(looks.row))
+        else:
+            logits = self._asked(batch.teacher_images)
+            if looks is not None:
+                logits = logits[torch.from_numpy(looks.image)]
+        if looks is not None and looks.matrices is None:
+            batch = place_crops(batch, self._maker, logits, self._recipe.marks)
+        return batch, logits, known
+
+    def _asked(self, images: Tensor) -> Tensor:
+        """Return what the teacher, or the student itself, says of images, without gradient."""
         assert self._teacher is not None
         with self._fabric.autocast(), torch.no_grad():
-            if method.source is Source.TEACHER:
-                logits = self._teacher.logits(batch.teacher_images)
-            else:
-                logits = self._student(batch.teacher_images)
-        if batch.looks is None:
-            return batch, logits
-        logits = logits[torch.from_numpy(batch.looks.image)]
-        return place_crops(batch, self._maker, logits, self._recipe.marks), logits
+            if self._method.source is Source.TEACHER:
+                return self._teacher.logits(images)
+            logits: Tensor = self._student(images)
+            return logits
+
+    def _places(self) -> int:
+        return stage_batch(self._stage, self._method, self._number).size
+
+    def _added(self, share: Tensor) -> Tensor:
+        if self._fabric.world_size == 1:
+            return share
+        total = self._fabric.all_reduce(share.to(self._fabric.device), reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return total.cpu()
 
     def _has_target(self, batch: Batch) -> bool:
         taught = self._teacher is not None and self._method.positive_target is not None

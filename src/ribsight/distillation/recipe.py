@@ -122,6 +122,7 @@ class BaselineSettings(Settings):
 
     Attributes:
         pseudo_threshold: of `pseudo_labels`: the more probable of two classes (Lee 2013).
+        ensemble_decay: alpha of `temporal_ensembling` (Laine & Aila 2017).
         confidence: of `fixmatch`: least probability of a pixel's hard label (Sohn et al. 2020).
         temperature: of `temperature` (MixMatch, Berthelot et al. 2019).
         image_weight: of the record, positive or negative, in `multiple_instance`, `log_sum_exp`,
@@ -134,6 +135,7 @@ class BaselineSettings(Settings):
     """
 
     pseudo_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    ensemble_decay: Annotated[float, Field(ge=0, lt=1)] = 0.6
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     temperature: Annotated[float, Field(gt=0, le=1)] = 0.5
     image_weight: Annotated[float, Field(gt=0)] = 0.02
