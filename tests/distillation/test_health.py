@@ -5,14 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 import torch
 
 from ribsight.cohort.cache import fill_cache
 from ribsight.cohort.tables import load_cohort
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.settings import ImageSettings, MarkSettings, NetworkSettings
+from ribsight.distillation.checkpoint import Position
 from ribsight.distillation.health import HiddenTruth, concerns, hidden_subset
+from ribsight.distillation.map_calibration import MapCalibration
+from ribsight.distillation.reporting import health_record
 from ribsight.findings import Split, Supervision
+from ribsight.regions import coverage
 
 
 def trained(area: list[float], without_push: float = 0.1) -> list[dict[str, object]]:
@@ -60,6 +65,81 @@ def test_a_teacher_that_sees_nothing_is_named() -> None:
 
 def test_a_teacher_behind_its_student_is_named() -> None:
     assert names(looked(0.3, 0.5)) == ["teacher_worse"]
+
+
+def weighed(ratios: list[float]) -> list[dict[str, object]]:
+    return [{"kind": "train", "stage": 2, "step": 10, "loss_ratio": one} for one in ratios]
+
+
+def test_record_positives_that_outweigh_everything_are_named() -> None:
+    (one,) = concerns(weighed([1.0] * 5 + [20.0] * 5))
+    assert (one.name, one.finding) == ("overweight", "")
+    assert "weigh 20 times as much" in one.sentence
+    # Much from the start is what was asked for; grown but still little is no harm.
+    assert names(weighed([18.0] * 5 + [20.0] * 5)) == []
+    assert names(weighed([0.1] * 5 + [2.0] * 5)) == []
+
+
+def test_a_teacher_of_errors_is_named() -> None:
+    def checked(precision: float | None) -> dict[str, object]:
+        found = {"precision": {"fracture": precision}}
+        return {"kind": "pseudo_labels", "stage": 2, "step": 10, **found}
+
+    (one,) = concerns([checked(0.5), checked(0.04)])
+    assert one.name == "untrue"
+    assert "only 4% hit a hidden region" in one.sentence
+    assert names([checked(0.04), checked(0.5)]) == []
+    assert names([checked(None)]) == []
+
+
+def test_every_look_sums_up_what_was_trained_since_the_last() -> None:
+    records = trained([0.1, 0.2, 0.3])
+    first = health_record(records, Position(2, 30))
+    assert first is not None
+    assert first["target_area"] == {"fracture": pytest.approx(0.2)}
+    assert first["share_without_push"] == {"fracture": pytest.approx(0.1)}
+    later = health_record([*records, first, *trained([0.5])], Position(2, 40))
+    assert later is not None
+    assert later["target_area"] == {"fracture": 0.5}
+    assert health_record([*records, first], Position(2, 40)) is None
+    assert health_record([{**one, "stage": 1} for one in records], Position(1, 30)) is None
+
+
+def test_map_calibration_counts_cells_of_known_radiographs(trainable: Path, tmp_path: Path) -> None:
+    cohort = load_cohort(trainable).select(Split.VAL)
+    cache = fill_cache(cohort, ImageSettings(size=64).preprocessing, tmp_path, progress=False)
+    positive = sum(bool(one) for one in cohort.drawn(revealed_only=False))
+    negative = len(cohort.ids) - positive
+    same, area = MapCalibration(cohort, cache), 0.0
+    for row in range(len(cohort.ids)):
+        drawn = [
+            cache.affine(row).to_network(polygon) / 4
+            for region in cohort.drawn(revealed_only=False)[row]
+            for polygon in region.polygons
+        ]
+        truth = coverage(drawn, 16, 16) if drawn else np.zeros((16, 16))
+        area += float(truth.sum())
+        same.add(row, truth[None].astype(np.float32))
+    figures = same.figures()
+    assert figures["map_ece"]["fracture"] == pytest.approx(0.0, abs=1e-6)
+    assert figures["map_area"]["fracture"] == pytest.approx(1.0, abs=1e-5)
+    assert area == pytest.approx(positive * 12 * 6 / 16)
+    # One half everywhere: off by one half less the share that is drawn.
+    flat = MapCalibration(cohort, cache)
+    for row in range(len(cohort.ids)):
+        flat.add(row, np.full((1, 16, 16), 0.5, dtype=np.float32))
+    cells = (positive + negative) * 256
+    assert flat.figures()["map_ece"]["fracture"] == pytest.approx(0.5 - area / cells, abs=1e-6)
+
+
+def test_cells_of_a_positive_without_a_drawing_say_nothing(trainable: Path, tmp_path: Path) -> None:
+    cohort = load_cohort(trainable).select(Split.VAL)
+    cohort = replace(cohort, regions=cohort.regions.clear())
+    cache = fill_cache(cohort, ImageSettings(size=64).preprocessing, tmp_path, progress=False)
+    positive = int(np.flatnonzero(cohort.states[:, 0] == "positive")[0])
+    cells = MapCalibration(cohort, cache)
+    cells.add(positive, np.ones((1, 16, 16), dtype=np.float32))
+    assert cells.figures() == {"map_ece": {"fracture": None}, "map_area": {"fracture": None}}
 
 
 def test_stage_1_has_no_pseudo_labels() -> None:

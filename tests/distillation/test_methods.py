@@ -268,8 +268,27 @@ def test_the_facts_count_who_was_not_pushed() -> None:
     assert facts.positives.tolist() == [1, 1]
     assert facts.without_push.tolist() == [1, 0]
     assert facts.teacher_maximum.tolist() == pytest.approx([0.0474, 0.7311], abs=1e-4)
-    expected = sharpen_logits(teacher_logits[1, 1]).mean()
-    assert float(facts.target_area[1]) == pytest.approx(float(expected))
+    expected = sharpen_logits(teacher_logits[1, 1])
+    assert float(facts.target_area[1]) == pytest.approx(float(expected.mean()))
+    assert float(facts.target_maximum[1]) == pytest.approx(float(expected.max()))
+    assert facts.target_counted.tolist() == [1, 1]
+    assert float(facts.disagreement[1]) == pytest.approx(float((0.5 - expected).abs().mean()))
+
+
+def test_the_facts_know_how_much_of_a_target_counts_and_what_it_weighs() -> None:
+    teacher_logits = torch.full((2, 2, 4, 4), -9.0)
+    teacher_logits[0, 0, 0] = 0.0  # of 16 cells 4 are unsure
+    loss, facts = step_objective(
+        torch.zeros(3, 2, 4, 4),
+        teacher_logits,
+        batch(),
+        method_of(recipe("fixmatch")),
+        positive_weight=0.25,
+        lesion_weight=1.0,
+    )
+    assert facts.target_counted.tolist() == [0.75, 1]
+    assert float(facts.loss_weighted) == pytest.approx(0.25 * float(facts.loss_positive))
+    assert float(loss) == pytest.approx(float(facts.loss_known + facts.loss_weighted))
 
 
 SUPERVISION = np.array(
@@ -401,6 +420,7 @@ def test_facts_survive_being_a_vector() -> None:
     again = StepFacts.from_vector(facts.vector(), 2)
     assert again.positives.tolist() == facts.positives.tolist()
     assert float(again.loss_positive) == pytest.approx(float(facts.loss_positive))
+    assert again.disagreement.tolist() == facts.disagreement.tolist()
 
 
 @pytest.mark.parametrize("name", ["multiple_instance", "log_sum_exp", "noisy_or", "pcam"])

@@ -17,6 +17,7 @@ from ribsight.distillation import objective as objective_module
 from ribsight.distillation import optimisation as optimisation_module
 from ribsight.distillation.checkpoint import Position, load_checkpoint
 from ribsight.distillation.loop import LoopOptions
+from ribsight.distillation.method_table import method_of
 from ribsight.distillation.optimisation import NonFiniteLossError
 from ribsight.distillation.recipe import (
     CropSettings,
@@ -196,9 +197,18 @@ def test_every_method_runs_and_says_what_it_did(
     assert ("share_without_push" in records[-1]) == (method in centred)
     if method in ("aals", "distillation"):
         assert 0 < records[-1]["teacher_maximum"]["fracture"] < 1
+    health = [one for one in read_metrics(run / "metrics.jsonl") if one["kind"] == "health"]
+    has_target = method_of(with_method(recipe, method)).positive_target is not None
+    assert len(health) == has_target
+    for one in health:
+        assert 0 <= one["target_area"]["fracture"] <= one["target_maximum"]["fracture"] <= 1
+        assert 0 <= one["disagreement"]["fracture"] <= 1
     validated = validations(run)
     assert {one["which"] for one in validated} == {"student", "teacher"}
     assert 0 <= validated[-1]["auroc"]["fracture"] <= 1
+    assert 0 <= validated[-1]["image_ece"]["fracture"] <= 1
+    assert 0 <= validated[-1]["map_ece"]["fracture"] <= 1
+    assert validated[-1]["map_area"]["fracture"] > 0
     assert load_model(run / "model")[1].training["method"] == method
 
 

@@ -16,11 +16,12 @@ from ribsight.cohort.tables import Cohort
 from ribsight.evaluation.drawing import draw_example
 from ribsight.evaluation.evaluate import compare, evaluate
 from ribsight.evaluation.gallery import make_gallery
-from ribsight.evaluation.plots import froc_svg, roc_svg, training_svgs
+from ribsight.evaluation.plots import froc_svg, roc_svg
 from ribsight.evaluation.predictions import Predictions
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.report import write_report
 from ribsight.evaluation.results import Comparison
+from ribsight.evaluation.training_plots import concerns_of, health_svgs, training_svgs
 
 MakeCohort = Callable[..., Cohort]
 MakePredictions = Callable[..., Predictions]
@@ -155,11 +156,39 @@ def test_svgs_are_well_formed_and_repeatable(comparison: Comparison) -> None:
 
 def test_training_curves_follow_stages_and_lack_what_is_missing() -> None:
     titles = [title for title, _ in training_svgs(TRAINING)]
-    assert titles == ["Loss", "AUROC on validation", "Record-positive images without push"]
+    assert titles == ["Loss", "AUROC on validation"]
     one_count = [dict(row, step=3) if row.get("stage") == 2 else row for row in TRAINING]
     assert training_svgs(TRAINING) == training_svgs(one_count)
     assert training_svgs([]) == []
     assert training_svgs([{"kind": "train"}]) == []
+
+
+def test_pseudo_labels_have_plots_and_concerns_of_their_own() -> None:
+    stage2 = {"stage": 2, "step": 2}
+    teacher = {"kind": "validation", "which": "teacher", **stage2}
+    records = [
+        *TRAINING,
+        {"kind": "train", **stage2, "loss_ratio": 3.0, "target_area": {"rib_fracture": 0.01}},
+        {"kind": "pseudo_labels", **stage2, "precision": {"a": 0.4}, "recall": {"a": None}},
+        {**teacher, "map_ece": {"a": 0.02}, "map_area": {"a": 1.4}},
+        {"kind": "concern", **stage2, "name": "teacher_worse", "sentence": "it lags"},
+    ]
+    drawn = dict(health_svgs(records))
+    assert list(drawn) == [
+        "Record-positive images without push",
+        "Area of targets",
+        "Loss of record-positives over that of the known",
+        "Teacher's marks against hidden regions",
+        "Calibration error of maps",
+        "Lesion area said over area drawn",
+    ]
+    words = "".join(
+        ElementTree.fromstring(drawn["Teacher's marks against hidden regions"]).itertext()
+    )
+    assert "precision, a" in words
+    assert "recall" not in words  # never defined
+    assert concerns_of(records) == [("step 2, teacher worse", "it lags")]
+    assert health_svgs([]) == []
 
 
 def test_report_is_one_self_contained_page(

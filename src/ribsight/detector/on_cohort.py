@@ -1,7 +1,9 @@
 """A detector on the cached radiographs of a cohort."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ribsight.cohort.cache import PixelCache
@@ -21,6 +23,7 @@ def predict_cohort(
     cache: PixelCache,
     *,
     progress: bool = False,
+    see: Callable[[int, NDArray[np.float32]], None] | None = None,
 ) -> tuple[ImagePrediction, ...]:
     """Return the prediction of every radiograph of `cohort`, in its order.
 
@@ -31,6 +34,7 @@ def predict_cohort(
         cohort: radiographs.
         cache: their network images, in the order of `cohort.ids`.
         progress: show a progress bar.
+        see: called with each row and its probability maps (K, S/4, S/4).
 
     """
     rows = list(cohort.radiographs.iter_rows(named=True))
@@ -39,6 +43,8 @@ def predict_cohort(
     for part in batches(len(rows), _BATCH):
         maps = probability_maps(maps_of, [cache.pixels(row) for row in part])
         for row, one in zip(part, maps, strict=True):
+            if see is not None:
+                see(row, one)
             width, height = rows[row]["width"], rows[row]["height"]
             stored = StoredImage(cache.affine(row), width, height)
             predictions.append(

@@ -28,12 +28,16 @@ from ribsight.evaluation.truth import truth_of
 from ribsight.findings import Supervision
 
 Figures = Mapping[str, dict[str, float | None]]
+Records = Sequence[Mapping[str, Any]]
 
 _STARVED = 0.8
 _COLLAPSED = 0.1
 _EXPLODED = 5.0
 _EXPLODED_AREA = 0.02
 _WORSE = 0.05
+_OVERWEIGHT = 10.0
+_OVERGROWN = 5.0
+_UNTRUE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +104,8 @@ class Concern:
     """Something a run's records give away.
 
     Attributes:
-        name: `starved`, `collapse`, `explosion` or `teacher_worse`.
-        finding: whose.
+        name: `starved`, `collapse`, `explosion`, `overweight`, `untrue` or `teacher_worse`.
+        finding: whose; empty where it is of all.
         sentence: what it is, in plain words, and what to try.
 
     """
@@ -111,7 +115,7 @@ class Concern:
     sentence: str
 
 
-def concerns(records: Sequence[Mapping[str, Any]]) -> list[Concern]:
+def concerns(records: Records) -> list[Concern]:
     """Return what the records of `metrics.jsonl` so far give reason to worry about.
 
     Args:
@@ -121,15 +125,26 @@ def concerns(records: Sequence[Mapping[str, Any]]) -> list[Concern]:
     late = [one for one in records if one.get("stage") == 2]
     trained = [one for one in late if one.get("kind") == "train"]
     validated = [one for one in late if one.get("kind") == "validation"]
-    return [*_of_targets(trained), *_of_teacher(validated)]
+    checked = [one for one in late if one.get("kind") == "pseudo_labels"]
+    return [
+        *_of_targets(trained),
+        *_of_losses(trained),
+        *_of_truth(checked),
+        *_of_teacher(validated),
+    ]
 
 
-def _of_targets(trained: Sequence[Mapping[str, Any]]) -> list[Concern]:
-    # The mean of a few records at both ends: single ones are noisy.
+def _ends(trained: Records) -> tuple[Records, Records] | None:
+    """Return the first and the last few records: single ones are noisy. None: too few."""
     width = max(1, len(trained) // 5)
-    if len(trained) < 2 * width:
+    return None if len(trained) < 2 * width else (trained[:width], trained[-width:])
+
+
+def _of_targets(trained: Records) -> list[Concern]:
+    ends = _ends(trained)
+    if ends is None:
         return []
-    first, last = trained[:width], trained[-width:]
+    first, last = ends
     found: list[Concern] = []
     for finding in sorted({name for one in last for name in one.get("target_area", {})}):
         without_push = _mean(last, "share_without_push", finding)
@@ -146,9 +161,35 @@ def _of_targets(trained: Sequence[Mapping[str, Any]]) -> list[Concern]:
     return found
 
 
-def _of_area(
-    finding: str, before: float | None, last: Sequence[Mapping[str, Any]]
-) -> list[Concern]:
+def _of_losses(trained: Records) -> list[Concern]:
+    ends = _ends([one for one in trained if "loss_ratio" in one])
+    if ends is None:
+        return []
+    before, now = (float(np.mean([one["loss_ratio"] for one in part])) for part in ends)
+    if now < _OVERWEIGHT or now < _OVERGROWN * before:
+        return []
+    sentence = (
+        f"record-positives weigh {now:.0f} times as much in the loss as everything that is known "
+        f"({before:.1f} times at first): what the teacher says drowns the drawings. Lower "
+        "loss.positive_weight"
+    )
+    return [Concern("overweight", "", sentence)]
+
+
+def _of_truth(checked: Records) -> list[Concern]:
+    found = []
+    for finding, precision in (checked[-1]["precision"] if checked else {}).items():
+        if precision is not None and precision < _UNTRUE:
+            sentence = (
+                f"of the teacher's marks of {finding} only {precision:.0%} hit a hidden region: "
+                "it teaches errors. Lengthen stage 1, raise the method's centre or threshold, or "
+                "lower loss.positive_weight"
+            )
+            found.append(Concern("untrue", finding, sentence))
+    return found
+
+
+def _of_area(finding: str, before: float | None, last: Records) -> list[Concern]:
     now = _mean(last, "target_area", finding)
     if before is None or now is None or before <= 0:
         return []
@@ -168,7 +209,7 @@ def _of_area(
     return []
 
 
-def _of_teacher(validated: Sequence[Mapping[str, Any]]) -> list[Concern]:
+def _of_teacher(validated: Records) -> list[Concern]:
     last = {one["which"]: one for one in validated}
     if not {"teacher", "student"} <= last.keys():
         return []
@@ -184,7 +225,7 @@ def _of_teacher(validated: Sequence[Mapping[str, Any]]) -> list[Concern]:
     return found
 
 
-def _mean(records: Sequence[Mapping[str, Any]], key: str, finding: str) -> float | None:
+def _mean(records: Records, key: str, finding: str) -> float | None:
     values = [one[key][finding] for one in records if finding in one.get(key, {})]
     return float(np.mean(values)) if values else None
 

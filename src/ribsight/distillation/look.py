@@ -49,4 +49,5 @@ class Look:
         if self.hidden is not None and isinstance(teacher, DetectorNetwork):
             figures = self.hidden.figures(teacher, device)
             reporter.checked_pseudo_labels(figures, len(self.hidden.cohort.ids), position)
+        reporter.summed_up(position)
         reporter.raise_concerns(position)

@@ -24,19 +24,27 @@ class StepFacts:
     Attributes:
         loss_known: () share of this process in the mean loss of pairs with a known map.
         loss_positive: () likewise for record-positives without a region, unweighted.
+        loss_weighted: () the same with its weight, as it enters the objective.
         positives: (K,) record-positives whose target came from the teacher.
         without_push: (K,) of these, how many had a teacher maximum at or below the centre.
         teacher_maximum: (K,) sum over them of the teacher's maximum, over the whole image.
         target_area: (K,) sum over them of the target's mean over the student's view.
+        target_maximum: (K,) sum over them of its maximum there: how sure it is of a lesion.
+        target_counted: (K,) sum over them of the mean weight of its cells.
+        disagreement: (K,) sum over them of the mean distance of the student's map from it.
 
     """
 
     loss_known: Tensor
     loss_positive: Tensor
+    loss_weighted: Tensor
     positives: Tensor
     without_push: Tensor
     teacher_maximum: Tensor
     target_area: Tensor
+    target_maximum: Tensor
+    target_counted: Tensor
+    disagreement: Tensor
 
     def vector(self) -> Tensor:
         """Return all sums as one vector, for adding."""
@@ -45,7 +53,7 @@ class StepFacts:
     @staticmethod
     def from_vector(vector: Tensor, findings: int) -> "StepFacts":
         """Undo `vector`."""
-        return StepFacts(*torch.split(vector, [1, 1] + [findings] * 4))
+        return StepFacts(*torch.split(vector, [1] * 3 + [findings] * 7))
 
 
 def map_loss(logits: Tensor, target: Target, lesion_weight: float) -> Tensor:
@@ -126,8 +134,14 @@ def step_objective(
         losses = losses + method.negative_loss(logits) * is_negative
     loss_known = (losses * ~is_positive).sum() / max(batch.known, 1)
     loss_positive = (losses * is_positive).sum() / max(batch.positives, 1)
-    facts = _facts(loss_known, loss_positive, positive, teacher_logits, batch, method)
-    return loss_known + positive_weight * loss_positive, facts
+    loss_weighted = positive_weight * loss_positive
+    facts = StepFacts(
+        loss_known.detach(),
+        loss_positive.detach(),
+        loss_weighted.detach(),
+        *_facts(logits, positive, teacher_logits, batch, method),
+    )
+    return loss_known + loss_weighted, facts
 
 
 def _losses(
@@ -167,24 +181,26 @@ def _allowed(target: Target, batch: Batch) -> Target:
 
 
 def _facts(
-    loss_known: Tensor,
-    loss_positive: Tensor,
+    logits: Tensor,
     positive: Target | None,
     teacher_logits: Tensor | None,
     batch: Batch,
     method: Method,
-) -> StepFacts:
-    nothing = torch.zeros(batch.supervision.shape[1], device=loss_known.device)
+) -> tuple[Tensor, ...]:
+    """Return the facts of the record-positives, (K,) each."""
     if positive is None or teacher_logits is None:
-        sums = (nothing, nothing, nothing, nothing)
-    else:
-        taught = batch.supervision[batch.positive_rows] == Supervision.POSITIVE
-        maximum = torch.sigmoid(teacher_logits.detach().float().amax(dim=(-2, -1)))
-        centre = 0.0 if method.push_centre is None else method.push_centre
-        sums = (
-            taught.sum(dim=0),
-            (taught & (maximum <= centre)).sum(dim=0),
-            (maximum * taught).sum(dim=0),
-            (positive.map.detach().mean(dim=(-2, -1)) * taught).sum(dim=0),
-        )
-    return StepFacts(loss_known.detach(), loss_positive.detach(), *sums)
+        return (torch.zeros(batch.supervision.shape[1], device=logits.device),) * 7
+    taught = batch.supervision[batch.positive_rows] == Supervision.POSITIVE
+    maximum = torch.sigmoid(teacher_logits.detach().float().amax(dim=(-2, -1)))
+    centre = 0.0 if method.push_centre is None else method.push_centre
+    target = positive.map.detach()
+    student = torch.sigmoid(logits.detach()[batch.positive_rows].float())
+    return (
+        taught.sum(dim=0),
+        (taught & (maximum <= centre)).sum(dim=0),
+        (maximum * taught).sum(dim=0),
+        (target.mean(dim=(-2, -1)) * taught).sum(dim=0),
+        (target.amax(dim=(-2, -1)) * taught).sum(dim=0),
+        (positive.weight.mean(dim=(-2, -1)) * taught).sum(dim=0),
+        ((student - target).abs().mean(dim=(-2, -1)) * taught).sum(dim=0),
+    )

@@ -1,8 +1,10 @@
 """What a run says of itself: the progress bar, `metrics.jsonl` and whoever observes."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from types import TracebackType
+from typing import Any
 
 from torch import Tensor
 from tqdm import tqdm
@@ -11,6 +13,14 @@ from ribsight.distillation.checkpoint import Position
 from ribsight.distillation.health import concerns
 from ribsight.distillation.objective import StepFacts
 from ribsight.distillation.run_folder import MetricsFile
+
+_OF_TARGETS = (
+    "teacher_maximum",
+    "target_area",
+    "target_maximum",
+    "target_counted",
+    "disagreement",
+)
 
 Observer = Callable[[Mapping[str, object]], None]
 
@@ -77,6 +87,12 @@ class Reporter:
         place = {"stage": position.stage, "step": position.step}
         self._record({"kind": "pseudo_labels", **place, "images": images, **figures})
 
+    def summed_up(self, position: Position) -> None:
+        """Report the mean of what was trained since the last time, of stage 2."""
+        record = health_record(self._history, position)
+        if record is not None:
+            self._record(record)
+
     def raise_concerns(self, position: Position) -> None:
         """Record and print what the run so far gives reason to worry about, each thing once."""
         for one in concerns(self._history):
@@ -118,7 +134,10 @@ def training_record(
         "loss_known": float(facts.loss_known) / steps,
         "loss_positive": float(facts.loss_positive) / steps,
     }
-    totals = {"teacher_maximum": facts.teacher_maximum, "target_area": facts.target_area}
+    known, weighted = float(facts.loss_known), float(facts.loss_weighted)
+    if known > 0 and weighted > 0:
+        record["loss_ratio"] = weighted / known
+    totals = {name: getattr(facts, name) for name in _OF_TARGETS}
     if has_centre:
         totals["share_without_push"] = facts.without_push
     for name, total in totals.items():
@@ -128,3 +147,36 @@ def training_record(
             if facts.positives[k] > 0
         }
     return record
+
+
+def health_record(
+    records: Sequence[Mapping[str, Any]], position: Position
+) -> dict[str, object] | None:
+    """Return the means of all figures of pseudo-labels since the last such record.
+
+    Args:
+        records: of `metrics.jsonl` so far.
+        position: of the new one.
+
+    """
+    place = {"stage": position.stage, "step": position.step}
+    since: list[Mapping[str, Any]] = []
+    for one in records:
+        if one["kind"] == "health":
+            since = []
+        elif one["kind"] == "train" and one["stage"] == 2 and one.get("target_area"):
+            since.append(one)
+    if position.stage != 2 or not since:
+        return None
+    figures: dict[str, object] = {}
+    for name in (*_OF_TARGETS, "share_without_push"):
+        by_finding: dict[str, list[float]] = {}
+        for one in since:
+            for finding, value in one.get(name, {}).items():
+                by_finding.setdefault(finding, []).append(value)
+        if by_finding:
+            figures[name] = {key: fmean(values) for key, values in by_finding.items()}
+    ratios = [one["loss_ratio"] for one in since if "loss_ratio" in one]
+    if ratios:
+        figures["loss_ratio"] = fmean(ratios)
+    return {"kind": "health", **place, **figures}

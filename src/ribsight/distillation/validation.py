@@ -14,6 +14,8 @@ from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.on_cohort import predict_cohort
 from ribsight.detector.runtimes.eager import eager
 from ribsight.detector.settings import MarkSettings
+from ribsight.distillation.map_calibration import MapCalibration
+from ribsight.evaluation.calibration import calibrated, calibration_error, reliability
 from ribsight.evaluation.figures import items_of, replicate
 from ribsight.evaluation.matching import match
 from ribsight.evaluation.predictions import Predictions
@@ -34,22 +36,27 @@ class Validation:
     def figures(
         self, network: DetectorNetwork, device: torch.device
     ) -> Mapping[str, dict[str, float | None]]:
-        """Return {"auroc": {finding: value}, "froc": {finding: value}} of a network.
+        """Return {figure: {finding: value}} of a network; None where it is not defined.
 
-        The network is left in the mode it was in.
+        `auroc` of images, `froc` score, `image_ece`: calibration error of image scores, and
+        `map_ece`, `map_area` of `MapCalibration`. The network is left in the mode it was in.
         """
         was_training = network.training
         network.eval()
+        cells = MapCalibration(self.cohort, self.cache)
+        findings = self.cohort.findings
         images = predict_cohort(
-            eager(network, device), self.cohort.findings, self.marks, self.cohort, self.cache
+            eager(network, device), findings, self.marks, self.cohort, self.cache, see=cells.add
         )
         network.train(was_training)
-        predictions = Predictions("validated", "", tuple(self.cohort.findings), images)
-        found = {one: plain_figures(predictions, self.cohort, one) for one in self.cohort.findings}
-        return {
+        predictions = Predictions("validated", "", tuple(findings), images)
+        found = {one: plain_figures(predictions, self.cohort, one) for one in findings}
+        names = {"auroc": "auroc", "froc": "froc_score", "image_ece": "ece"}
+        ranked = {
             name: {finding: figures.get(key) for finding, figures in found.items()}
-            for name, key in (("auroc", "auroc"), ("froc", "froc_score"))
+            for name, key in names.items()
         }
+        return {**ranked, **cells.figures()}
 
 
 def plain_figures(
@@ -60,11 +67,15 @@ def plain_figures(
     if not truth.images:
         return {}
     reading = reading_of(predictions, truth)
+    once = np.ones((1, len(truth.images)))
     items = items_of(truth, reading, match(truth, reading, Protocol()), lean=True)
-    once = replicate(items, np.ones((1, len(truth.images))))
+    every = np.arange(len(truth.images))
+    images = calibrated(reading.image_scores, truth.positive, every)
+    values = dict(replicate(items, once).figures)
+    if images is not None:
+        values["ece"] = calibration_error(reliability(images, once))
     return {
-        key: float(value[0]) if np.isfinite(value[0]) else None
-        for key, value in once.figures.items()
+        key: float(value[0]) if np.isfinite(value[0]) else None for key, value in values.items()
     }
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from ribsight.evaluation.canvas import COLOURS, INK, STYLES, Plot, blank, legend, square
 from ribsight.evaluation.names import level_and_label
 from ribsight.evaluation.results import Curve, Figure, FindingResult, Stratum
-from ribsight.evaluation.training_plots import training_svgs
 from ribsight.evaluation.trainings import Trained
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ __all__ = [
     "reliability_plot",
     "roc_plot",
     "roc_svg",
-    "training_svgs",
     "wafroc_plot",
 ]
 

@@ -14,7 +14,6 @@ from ribsight.evaluation.plots import (
     froc_plot,
     reliability_plot,
     roc_plot,
-    training_svgs,
     wafroc_plot,
 )
 from ribsight.evaluation.results import (
@@ -24,6 +23,7 @@ from ribsight.evaluation.results import (
     FindingResult,
 )
 from ribsight.evaluation.tables import by_level, main_figures
+from ribsight.evaluation.training_plots import concerns_of, health_svgs, training_svgs
 from ribsight.files import write_bytes, write_text
 
 _KINDS = {
@@ -84,6 +84,8 @@ def write_report(
         on_split="" if evaluation.split == "all" else f" on the {evaluation.split} split",
         findings=[_section(evaluation, comparisons, one, gallery) for one in evaluation.findings],
         training=training_svgs(training or []),
+        health=health_svgs(training or []),
+        concerns=concerns_of(training or []),
         comparisons=comparisons,
         colours={"truth": TRUTH_COLOUR, "mark": MARK_COLOUR},
         less_is_better=less_is_better,

@@ -1,33 +1,100 @@
 """How a run went: its metric records as curves against the training step."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ribsight.evaluation.canvas import COLOURS, STYLES, Plot, legend, square
 
 
+@dataclass(frozen=True)
+class _Curves:
+    """One plot: the records of a kind and the keys drawn from them."""
+
+    title: str
+    y_label: str
+    kind: str
+    keys: tuple[str, ...]
+    is_share: bool = True
+
+
+_COURSE = (
+    _Curves("Loss", "loss", "train", ("loss", "loss_known", "loss_positive"), False),
+    _Curves("AUROC on validation", "AUROC", "validation", ("auroc",)),
+    _Curves("FROC score on validation", "FROC score", "validation", ("froc",)),
+)
+_HEALTH = (
+    _Curves(
+        "Record-positive images without push", "share of images", "train", ("share_without_push",)
+    ),
+    _Curves("Area of targets", "share of the map", "train", ("target_area",), False),
+    _Curves(
+        "Surest place of a record-positive",
+        "probability",
+        "train",
+        ("teacher_maximum", "target_maximum"),
+    ),
+    _Curves("Cells of targets that count", "share of the map", "train", ("target_counted",)),
+    _Curves("Student's distance from targets", "mean distance", "train", ("disagreement",), False),
+    _Curves(
+        "Loss of record-positives over that of the known", "ratio", "train", ("loss_ratio",), False
+    ),
+    _Curves(
+        "Teacher's marks against hidden regions",
+        "share",
+        "pseudo_labels",
+        ("precision", "recall", "silent"),
+    ),
+    _Curves("Calibration error of images", "error", "validation", ("image_ece",), False),
+    _Curves("Calibration error of maps", "error", "validation", ("map_ece",), False),
+    _Curves(
+        "Lesion area said over area drawn",
+        "ratio on validation",
+        "validation",
+        ("map_area",),
+        False,
+    ),
+)
+
+
 def training_svgs(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return (title, SVG) of what a run's metric records hold, and nothing for what they lack.
+    """Return (title, SVG) of how a run went, and nothing for what its records lack.
 
     Args:
         records: rows of `metrics.jsonl`: `kind` is `train` (with `loss`, `loss_known`,
-            `loss_positive`, `share_without_push` by finding) or `validation` (with `auroc` and
-            `froc` by finding, and `which` of the student and the teacher).
+            `loss_positive`) or `validation` (with `auroc` and `froc` by finding, and `which` of
+            the student and the teacher).
     """
-    train = [one for one in records if one.get("kind") == "train"]
-    validation = [one for one in records if one.get("kind") == "validation"]
-    offsets = _stage_offsets(records)
-    plots = (
-        ("Loss", "loss", train, ("loss", "loss_known", "loss_positive")),
-        ("AUROC on validation", "AUROC", validation, ("auroc",)),
-        ("FROC score on validation", "FROC score", validation, ("froc",)),
-        ("Record-positive images without push", "share of images", train, ("share_without_push",)),
-    )
+    return _svgs(records, _COURSE)
+
+
+def health_svgs(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return (title, SVG) of how healthy a run's pseudo-labels were, likewise.
+
+    Args:
+        records: rows of `metrics.jsonl`; see docs/learning.md for the figures.
+    """
+    return _svgs(records, _HEALTH)
+
+
+def concerns_of(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return (when and name, sentence) of every concern that a run raised."""
     return [
-        (title, _training_svg(title, y_label, series))
-        for title, y_label, rows, keys in plots
-        if (series := _series(rows, keys, offsets))
+        (f"step {one['step']}, {one['name'].replace('_', ' ')}", one["sentence"])
+        for one in records
+        if one.get("kind") == "concern"
     ]
+
+
+def _svgs(records: Sequence[Mapping[str, Any]], plots: Sequence[_Curves]) -> list[tuple[str, str]]:
+    offsets = _stage_offsets(records)
+    found = []
+    for plot in plots:
+        rows = [one for one in records if one.get("kind") == plot.kind]
+        series = _series(rows, plot.keys, offsets)
+        if series:
+            found.append((plot.title, _training_svg(plot, series)))
+    return found
 
 
 Series = dict[str, list[tuple[float, float]]]
@@ -40,7 +107,7 @@ def _series(
     series: Series = {}
     for record in records:
         step = offsets[record.get("stage")] + _step(record)
-        for label, value in (pair for key in keys for pair in _values(record, key)):
+        for label, value in _values(record, keys):
             if isinstance(value, int | float):
                 series.setdefault(label, []).append((step, value))
     return series
@@ -61,16 +128,23 @@ def _step(record: Mapping[str, Any]) -> float:
     return float(record.get("step", 0))
 
 
-def _values(record: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
-    value = record.get(key)
-    if not isinstance(value, Mapping):
-        return [(key.replace("_", " "), value)]
+def _values(record: Mapping[str, Any], keys: tuple[str, ...]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
     which = f", {record['which']}" if "which" in record else ""
-    return [(f"{finding.replace('_', ' ')}{which}", one) for finding, one in value.items()]
+    for key in keys:
+        value, words = record.get(key), key.replace("_", " ")
+        if not isinstance(value, Mapping):
+            found.append((words, value))
+            continue
+        prefix = f"{words}, " if len(keys) > 1 else ""
+        found += [
+            (f"{prefix}{finding.replace('_', ' ')}{which}", one) for finding, one in value.items()
+        ]
+    return found
 
 
-def _training_svg(title: str, y_label: str, series: Series) -> str:
-    canvas, axes = square("step", y_label)
+def _training_svg(plot: _Curves, series: Series) -> str:
+    canvas, axes = square("step", plot.y_label)
     for index, (label, points) in enumerate(series.items()):
         axes.plot(
             *zip(*points, strict=True),
@@ -79,10 +153,10 @@ def _training_svg(title: str, y_label: str, series: Series) -> str:
             linewidth=1.3,
             label=label,
         )
-    if y_label == "loss":
+    if not plot.is_share:
         axes.autoscale(axis="y")
         axes.set_ylim(bottom=0)
     axes.margins(x=0)
     legend(axes)
-    name = title.lower().replace(" ", "-")
-    return Plot(canvas, name, f"{title} against training step").svg()
+    name = plot.title.lower().replace(" ", "-").replace("'", "")
+    return Plot(canvas, name, f"{plot.title} against training step").svg()
