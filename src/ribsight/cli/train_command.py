@@ -89,10 +89,10 @@ def train(
     elif None in new:
         raise click.UsageError("give --cohort, --recipe and --out (or --resume RUN)")
 
+    from ribsight.distillation.launch import Machine, is_first_process
     from ribsight.distillation.loop import LoopOptions
     from ribsight.distillation.recipe import load_recipe
     from ribsight.distillation.tensorboard import TensorBoardObserver
-    from ribsight.distillation.train import Machine
     from ribsight.distillation.train import resume as resume_run
     from ribsight.distillation.train import train as train_run
 
@@ -104,7 +104,7 @@ def train(
         accumulate=accumulate,
         compiled=compiled,
         checkpoint_every=checkpoint_every,
-        progress=not quiet,
+        progress=not quiet and is_first_process(),
         observe=TensorBoardObserver(run / "tensorboard") if tensorboard else None,
     )
     if stopped is not None:
@@ -124,11 +124,13 @@ def train(
             stage1_from=stage1,
             cache_folder=cache,
         )
-    if not is_finished:
-        click.echo(f"stopped; continue with: ribsight train --resume {run}", err=True)
-        return _INTERRUPTED
-    click.echo(f"model -> {run / 'model'}")
-    return 0
+    if is_finished:
+        said = f"model -> {run / 'model'}"
+    else:
+        said = f"stopped; continue with: ribsight train --resume {run}"
+    if is_first_process():
+        click.echo(said, err=not is_finished)
+    return 0 if is_finished else _INTERRUPTED
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -15,6 +15,12 @@ from ribsight.detector.memory import keep_freed_memory
 from ribsight.detector.model_file import SCHEMA, ModelDescription, save_model
 from ribsight.detector.network import DetectorNetwork
 from ribsight.distillation.health import HiddenTruth, hidden_subset
+from ribsight.distillation.launch import (
+    Machine,
+    fabric_of,
+    prepared_in_turn,
+    started_by_torchrun,
+)
 from ribsight.distillation.look import Look
 from ribsight.distillation.loop import LoopOptions, TrainingLoop
 from ribsight.distillation.method_table import method_of
@@ -27,23 +33,7 @@ from ribsight.distillation.validation import Validation, drawn_subset
 from ribsight.errors import RibsightError
 from ribsight.findings import Split
 
-
-@dataclass(frozen=True)
-class Machine:
-    """Where to train.
-
-    Attributes:
-        accelerator: "cpu", "cuda", "mps" or "auto".
-        devices: how many processes, each on its own device.
-        precision: of Lightning Fabric: "32-true", "bf16-mixed" or "16-mixed".
-        processes: that decode images into the cache.
-
-    """
-
-    accelerator: str = "auto"
-    devices: int = 1
-    precision: str = "32-true"
-    processes: int = 1
+__all__ = ["Machine", "resume", "train"]
 
 
 def train(
@@ -75,13 +65,15 @@ def train(
     """
     cohort = load_cohort(cohort_folder)
     fingerprint = cohort.fingerprint()
-    if stage1_from is not None:
-        _check_same_stage1(recipe, fingerprint, RunFolder(stage1_from))
-    parts = _prepare(recipe, cohort, cache_folder or cohort_folder / "cache", machine, options)
-    run = RunFolder(run_folder)
-    start_run(run, recipe, cohort_folder, fingerprint)
     start = None if stage1_from is None else RunFolder(stage1_from)
-    return _launch(_Job(recipe, *parts, run, fingerprint, options, start, False), machine)
+    if start is not None:
+        _check_same_stage1(recipe, fingerprint, start)
+    fabric, cache = fabric_of(machine), cache_folder or cohort_folder / "cache"
+    parts = prepared_in_turn(fabric, lambda: _prepare(recipe, cohort, cache, machine, options))
+    run = RunFolder(run_folder)
+    if fabric.is_global_zero:
+        start_run(run, recipe, cohort_folder, fingerprint)
+    return _launch(fabric, _Job(recipe, *parts, run, fingerprint, options, start, False))
 
 
 def resume(
@@ -104,8 +96,9 @@ def resume(
         raise RibsightError(
             f"the cohort {cohort_folder} has changed since {run_folder} was started: train anew"
         )
-    parts = _prepare(recipe, cohort, cache_folder or cohort_folder / "cache", machine, options)
-    return _launch(_Job(recipe, *parts, run, fingerprint, options, None, True), machine)
+    fabric, cache = fabric_of(machine), cache_folder or cohort_folder / "cache"
+    parts = prepared_in_turn(fabric, lambda: _prepare(recipe, cohort, cache, machine, options))
+    return _launch(fabric, _Job(recipe, *parts, run, fingerprint, options, None, True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,14 +149,11 @@ def _prepare(
     return cohort.findings, data, look
 
 
-def _launch(job: _Job, machine: Machine) -> bool:
-    fabric = Fabric(
-        accelerator=machine.accelerator,
-        devices=machine.devices,
-        # Spawned processes get the prepared job handed over; nothing is prepared twice.
-        strategy="auto" if machine.devices == 1 else "ddp_spawn",
-        precision=machine.precision,  # type: ignore[arg-type]
-    )
+def _launch(fabric: Fabric, job: _Job) -> bool:
+    if started_by_torchrun():
+        # Nobody reads the run before the first process has begun it.
+        fabric.barrier()
+        return _train(fabric, job)
     # Bound, not passed as an argument: Fabric refuses frozen dataclasses among those.
     return bool(fabric.launch(partial(_train, job=job)))
 
