@@ -119,7 +119,8 @@ def to_marks(
         x, y = stored[0]
         if not (0 <= x <= width and 0 <= y <= height):
             continue
-        corners = np.clip(stored[1:], 0, [width, height])
+        # A mirrored image exchanges first and last.
+        corners = np.sort(np.clip(stored[1:], 0, [width, height]), axis=0)
         box = (
             float(corners[0, 0]),
             float(corners[0, 1]),
