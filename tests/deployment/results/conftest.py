@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from tests.radiographs.conftest import dicom_bytes
+from tests.radiographs.conftest import dicom_bytes, dicom_data
 
 from ribsight.deployment.results import ModelIdentity
 from ribsight.evaluation.predictions import FindingPrediction, ImagePrediction, Mark
 from ribsight.findings import Certainty, Side
+
+__all__ = ["dicom_data"]  # a fixture
 
 MODEL = ModelIdentity("first run", "ab" * 32, "0.1.0")
 ROWS, COLUMNS = 300, 240

@@ -164,10 +164,13 @@ def unchecked(keyword: str, value: str) -> "DataElement":
     """Return an attribute as it is, without a warning that quotes it."""
     from pydicom.datadict import dictionary_VR, tag_for_keyword
     from pydicom.dataelem import DataElement
+    from pydicom.valuerep import PersonName
 
     tag = tag_for_keyword(keyword)
     assert tag is not None
-    return DataElement(tag, dictionary_VR(tag), value, already_converted=True)
+    vr = dictionary_VR(tag)
+    kept = PersonName(value) if vr == "PN" else value
+    return DataElement(tag, vr, kept, already_converted=True)
 
 
 def _is_right(element: "DataElement") -> bool:
@@ -192,9 +195,9 @@ def _character_sets(header: "Dataset") -> list[str]:
 
     found = _element(header, "SpecificCharacterSet")
     named = list(_values(found)) if found is not None else []
-    if all(one in python_encoding for one in named):
-        return named
-    return [_UTF_8]
+    if not any(named):
+        return []
+    return named if all(one in python_encoding for one in named) else [_UTF_8]
 
 
 def _values(element: "DataElement") -> Iterator[str]:
