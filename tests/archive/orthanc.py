@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
@@ -22,9 +23,11 @@ USER, PASSWORD = "reader", "secret-of-the-test"
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
-def main(files: Path, work: Path) -> None:
+@contextlib.contextmanager
+def running(work: Path, **settings: object) -> Iterator[requests.Session]:
+    """Run Orthanc with its data in a folder; yield a session that may talk to it."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    settings = {
+    everything = {
         "HttpPort": PORT,
         "DicomServerEnabled": False,
         "RemoteAccessAllowed": False,
@@ -34,8 +37,9 @@ def main(files: Path, work: Path) -> None:
         "IndexDirectory": str(work / "db"),
         "Plugins": [PLUGIN],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        **settings,
     }
-    (work / "orthanc.json").write_text(json.dumps(settings))
+    (work / "orthanc.json").write_text(json.dumps(everything))
     with (work / "orthanc.log").open("w") as log:
         server = subprocess.Popen(["Orthanc", str(work / "orthanc.json")], stdout=log, stderr=log)
     try:
@@ -43,6 +47,14 @@ def main(files: Path, work: Path) -> None:
         session.trust_env = False
         session.auth = (USER, PASSWORD)
         _wait(session)
+        yield session
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def main(files: Path, work: Path) -> None:
+    with running(work) as session:
         uploaded = sorted(files.rglob("*.dcm"))
         for path in uploaded[:-1]:
             session.post(f"{URL}/instances", data=path.read_bytes()).raise_for_status()
@@ -54,9 +66,6 @@ def main(files: Path, work: Path) -> None:
         _ingest("fresh", work / "fresh", {})
         _ingest("token", work / "token", {"RIBSIGHT_DICOMWEB_TOKEN": "unknown-token"})
         _ingest("none", work / "none", {}, "--to", "19000101")
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def _wait(session: requests.Session) -> None:

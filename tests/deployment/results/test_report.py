@@ -79,8 +79,8 @@ def test_boxes_scores_and_codes() -> None:
         assert (site.value.value, site.laterality.value) == ("113197003", side)
     names = [[one.name.meaning for one in group.get_measurements()] for group in (sure, unsure)]
     assert names == [
-        ["Confident, score", "Certainty of Finding"],
-        ["Doubtful, score", "Certainty of Finding"],
+        ["Confident", "Certainty of Finding"],
+        ["Doubtful", "Certainty of Finding"],
     ]
     values = [[one.value for one in group.get_measurements()] for group in (sure, unsure)]
     assert values == [[0.91, 80.0], [0.41, 20.0]]
@@ -100,7 +100,11 @@ def test_who_says_it_and_that_nobody_confirmed_it() -> None:
     assert (report.Manufacturer, report.ManufacturerModelName) == ("ribsight", "first run")
     assert report.DeviceSerialNumber == MODEL.sha256
     comment = dict(said(report))["Comment"]
-    assert comment == "Processed, 2 marks. Research use only. Not for diagnosis or treatment."
+    assert comment == (
+        "Processed, 2 marks. rib fracture: detected, confident, score 0.91, probability 88 %. "
+        "clavicle fracture: not detected, score 0.05, probability 2 %. "
+        "Research use only. Not for diagnosis or treatment."
+    )
 
 
 def test_patient_study_and_times_are_those_of_the_image() -> None:
@@ -123,6 +127,7 @@ def test_nothing_found_is_said() -> None:
     assert ("CAD Processing and Findings Summary",
             "All algorithms succeeded; without findings") in said(report)  # fmt: skip
     assert ("Fracture", "Not detected") in said(report)
+    assert ("Score", "0.1") in said(report)
     assert dict(said(report))["Comment"].startswith("Processed, nothing found.")
     assert not [one for one in items(report) if one.ValueType == "SCOORD"]
 
@@ -132,7 +137,7 @@ def test_not_processed_is_said_with_the_reason() -> None:
     assert ("CAD Processing and Findings Summary",
             "No algorithms succeeded; without findings") in said(report)  # fmt: skip
     comment = dict(said(report))["Comment"]
-    assert comment.startswith("Not processed: is no chest film: ViewPosition says L?TERAL ")
+    assert comment.startswith("Not processed: is no chest film: ViewPosition says L?TERAL. ")
     assert "detected" not in str(said(report)).lower().replace("not detected", "detected")
 
 
@@ -150,7 +155,8 @@ def test_codes_of_a_finding_are_an_option() -> None:
     mine = FindingCodes(Code("33737001", "SCT", "Fracture of rib"))
     report = report_of(FOUND, replace(ONLY_SR, codes={"rib_fracture": mine}))
     assert ("Finding", "Fracture of rib") in said(report)
-    assert ("Finding", "Fracture") in said(report)
+    assert ("Fracture of rib", "Detected") in said(report)
+    assert ("Fracture", "Not detected") in said(report)
     assert ("Finding Site", "Rib") not in said(report)
 
 
@@ -210,3 +216,10 @@ def test_an_image_without_a_name_is_refused(keyword: str, value: str | None) -> 
         header.add(unchecked(keyword, value))
     with pytest.raises(RibsightError, match=f"no usable {keyword}"):
         report_of(FOUND, header=header)
+
+
+def test_the_function_stays_what_its_room_calls_by_its_name() -> None:
+    import ribsight.deployment.results as room
+
+    report_of(NOTHING)
+    assert room.dicom_results is dicom_results

@@ -73,6 +73,6 @@ def dicom_results(
         raise RibsightError(
             "writing DICOM results needs highdicom: pip install 'ribsight[sr]'"
         ) from error
-    from ribsight.deployment.results.dicom_results import results_of
+    from ribsight.deployment.results.objects import results_of
 
     return results_of(source, prediction, identity, options or ResultOptions(), radiograph, heat)

@@ -46,10 +46,10 @@ ABSENT = Code("410516002", "SCT", "Known absent")
 ANY_FINDING = Code("any_finding", OWN_SCHEME, "Any finding")
 SCORE = Code("score", OWN_SCHEME, "Score")
 SCORES = {
-    "doubtful": Code("score_doubtful", OWN_SCHEME, "Doubtful, score"),
-    "confident": Code("score_confident", OWN_SCHEME, "Confident, score"),
+    "doubtful": Code("score_doubtful", OWN_SCHEME, "Doubtful"),
+    "confident": Code("score_confident", OWN_SCHEME, "Confident"),
 }
-"""A score by its level of certainty: viewers show a measurement's name where they show little."""
+"""Names of a score by its certainty: of what stands beside a box, viewers show these first."""
 PROBABILITY = Code("111012", "DCM", "Certainty of Finding")
 """In percent: what a calibrated score is."""
 LEVEL = Code("certainty", OWN_SCHEME, "Level of certainty")
@@ -63,6 +63,13 @@ SUMMARY = Code("111017", "DCM", "CAD Processing and Findings Summary")
 WITH_FINDINGS = Code("111242", "DCM", "All algorithms succeeded; with findings")
 WITHOUT_FINDINGS = Code("111241", "DCM", "All algorithms succeeded; without findings")
 NOT_PROCESSED = Code("111245", "DCM", "No algorithms succeeded; without findings")
+EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
+ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
+ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+SITE = Code("363698007", "SCT", "Finding Site")
+SOURCE = Code("260753009", "SCT", "Source")
+ENGLISH = Code("en-US", "RFC5646", "English (United States)")
 COMMENT = Code("121106", "DCM", "Comment")
 PLAIN_FILM = Code("168537006", "SCT", "Plain radiography")
 PLAIN_CHEST = Code("399208008", "SCT", "Plain chest X-ray")

@@ -18,11 +18,9 @@ from ribsight.regions.annotations import Annotations, Collector, Fault, Unusable
 from ribsight.regions.formats.dicom_codes import (
     FINDING_OF,
     NAME_OF_DEVICE,
-    NOT_PROCESSED,
     SCORE,
     SCORES,
     SIDE_OF,
-    SUMMARY,
 )
 from ribsight.regions.formats.dicom_sr_write import write
 from ribsight.regions.formats.format import Format, Holds, ReadOptions
@@ -135,20 +133,9 @@ def _code(item: Any, keyword: str) -> tuple[str, str]:
 
 
 def _is_looked_at(node: _Node) -> bool:
-    """Whether the image is in the library, or is the source of a measurement group.
-
-    Not of a group that says that no algorithm looked at it.
-    """
+    """Whether the image is in the library, or is the source of a measurement group."""
     concepts = [_concept(one) for one in node.above]
-    if _IMAGE_LIBRARY in concepts:
-        return True
-    beside = node.above[-1].get("ContentSequence", ())
-    return concepts[-1] == _GROUP and not any(map(_says_not_processed, beside))
-
-
-def _says_not_processed(item: Any) -> bool:
-    is_summary = _concept(item) == SUMMARY.value
-    return is_summary and _code(item, "ConceptCodeSequence")[0] == NOT_PROCESSED.value
+    return _IMAGE_LIBRARY in concepts or concepts[-1] == _GROUP
 
 
 def _observer(node: _Node) -> str:
