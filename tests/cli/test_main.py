@@ -56,6 +56,7 @@ def test_help_lists_all_commands() -> None:
         "serve",
         "audit",
         "calibrate",
+        "monitor",
     ):
         assert f"  {command} " in done.stdout
 

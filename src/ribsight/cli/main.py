@@ -47,6 +47,10 @@ _COMMANDS = {
     ),
     "serve": ("ribsight.cli.serve_command:serve", "Take images in and send results out."),
     "audit": ("ribsight.cli.serve_command:audit", "Check the audit log of a service."),
+    "monitor": (
+        "ribsight.cli.monitor_command:monitor",
+        "Say whether images or scores have drifted.",
+    ),
     "predict": ("ribsight.cli.predict_command:predict", "Find fractures in images."),
     "feedback": (
         "ribsight.cli.feedback_command:feedback",

@@ -32,10 +32,11 @@ def proportion(hits: NDArray[np.bool_], groups: Sequence[Hashable]) -> tuple[flo
         variance = clusters / (clusters - 1) * float((residual**2).sum()) / count**2
         if variance > 0:
             effective = min(float(count), share * (1 - share) / variance)
-    return (share, *_wilson(share, max(effective, 1.0)))
+    return (share, *wilson(share, max(effective, 1.0)))
 
 
-def _wilson(share: float, count: float) -> tuple[float, float]:
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share of `count` independent observations."""
     centre = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
     half = _Z / (1 + _Z**2 / count) * sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
     return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)

@@ -38,8 +38,8 @@ def draw_example(
         pixels: (H, W) the whole radiograph at any scale.
         stored_size: width and height in stored pixels, in which all coordinates are.
         outlines: (P, 2) closed polygons.
-        marks: each drawn as box, cross at the location, and score; the box of a doubtful one is
-            dotted.
+        marks: each drawn as box, cross at the location, and its probability, or its score where
+            that is not known; the box of a doubtful one is dotted.
         longest_side: of the picture, in pixels; a window is enlarged to it.
         window: x0, y0, x1, y1 in stored pixels of the part to show, with its own greys made to fill
             the range; what of it lies outside the radiograph is left away.
@@ -124,7 +124,8 @@ def _draw_mark(
             pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colour, width=width)
         pen.line((x - 5, y, x + 5, y), fill=colour, width=width)
         pen.line((x, y - 5, x, y + 5), fill=colour, width=width)
-    label = f"{mark.score:.2f}"
+    sure = mark.probability
+    label = f"{mark.score:.2f}" if sure is None else f"{100 * sure:.0f} %"
     text_x = min(max(2.0, x0), size[0] - 2.2 * _TEXT)
     text_y = y0 - 1.2 * _TEXT if y0 >= 1.3 * _TEXT else min(y1 + 2, size[1] - 1.2 * _TEXT)
     pen.text(
