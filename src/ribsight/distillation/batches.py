@@ -162,26 +162,25 @@ class StepDataset(Dataset[Batch]):
         known: int,
         positives: int,
     ) -> Batch:
-        mine = [
-            self._views(row, [*self._key, step, place])
-            for row, place in zip(rows.tolist(), places.tolist(), strict=True)
-        ]
         supervision, positive_rows = self._supervision(rows)
         size = self._data.cache.pixels(0).shape[0]
-        taught = [mine[row] for row in positive_rows.tolist()]
+        at = positive_rows.numpy()
+        shown = set(at.tolist()) if self._source not in (None, Source.MEMORY) else set()
+        mine = [
+            self._views(int(row), [*self._key, step, place], has_teacher=index in shown)
+            for index, (row, place) in enumerate(zip(rows, places.tolist(), strict=True))
+        ]
         looks = None
         if self._source is Source.MEMORY:
-            matrices = np.array([one.matrix for one in taught]).reshape(-1, 2, 3)
-            at = positive_rows.numpy()
+            matrices = np.array([mine[index].matrix for index in at]).reshape(-1, 2, 3)
             looks = Looks(step, np.arange(len(at)), rows[at], places[at], matrices)
-            taught = []
         return Batch(
             images=_stacked([one.student for one in mine], size),
             drawn=torch.from_numpy(np.stack([one.drawn for one in mine])),
             possible=torch.from_numpy(np.stack([one.possible for one in mine])),
             supervision=supervision,
             positive_rows=positive_rows,
-            teacher_images=_stacked([one.teacher for one in taught], size),
+            teacher_images=_stacked([one.teacher for one in mine if one.teacher is not None], size),
             known=known,
             positives=positives,
             looks=looks,
@@ -231,7 +230,7 @@ class StepDataset(Dataset[Batch]):
         is_positive = (supervision == Supervision.POSITIVE).any(dim=1)
         return supervision, torch.nonzero(is_positive).flatten()
 
-    def _views(self, row: int, key: list[int]) -> "_Views":
+    def _views(self, row: int, key: list[int], *, has_teacher: bool) -> "_Views":
         pixels = self._data.cache.pixels(row)
         size = pixels.shape[0]
         settings = self._augmentation
@@ -242,7 +241,9 @@ class StepDataset(Dataset[Batch]):
             student=perturb(image, settings, np.random.default_rng([*key, _STUDENT])),
             teacher=perturb(
                 image, settings, np.random.default_rng([*key, _TEACHER]), settings.teacher_strength
-            ),
+            )
+            if has_teacher
+            else None,
             drawn=draw_maps(self._data.regions[row], matrix, findings, size),
             possible=possible_maps(self._data, row, matrix, size, self._side_margin),
             matrix=matrix,
@@ -303,7 +304,7 @@ def _stacked(images: list[NDArray[np.float32]], size: int) -> Tensor:
 @dataclass(frozen=True, eq=False)
 class _Views:
     student: NDArray[np.float32]
-    teacher: NDArray[np.float32]
+    teacher: NDArray[np.float32] | None
     drawn: NDArray[np.float32]
     possible: NDArray[np.float32]
     matrix: Matrix

@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ribsight.detector.folding import fold_frozen_norms
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.starting import start_from_model, starts_from_model
 from ribsight.distillation.batches import Batch, StepDataset
@@ -90,6 +91,8 @@ class TrainingLoop:
         network = DetectorNetwork(recipe.detector, len(findings), pretrained=not is_start)
         if is_start:
             start_from_model(network, findings, Path(recipe.detector.weights))
+        if recipe.detector.batch_norm == "frozen":
+            fold_frozen_norms(network.backbone)
         self.student = network.to(memory_format=torch.channels_last)
         self.teacher: Teacher | None = None
         self.ensemble = self._new_ensemble()

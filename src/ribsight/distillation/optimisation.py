@@ -65,6 +65,8 @@ class Optimisation:
             [p for p in student.parameters() if p.requires_grad],
             lr=self._stage.learning_rate,
             weight_decay=recipe.optimiser.weight_decay,
+            # One pass over the weights instead of ten. On a GPU torch chooses itself.
+            fused=True if fabric.device.type == "cpu" else None,
         )
         if state:
             optimiser.load_state_dict(state)
