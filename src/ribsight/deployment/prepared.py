@@ -7,10 +7,10 @@ import numpy as np
 from ribsight.deployment.side import orientation_for_side, patient_span
 from ribsight.detector.maps import NetworkImage, StoredImage
 from ribsight.evaluation.predictions import InputStatistics
-from ribsight.radiographs.preprocess import Preprocessing, preprocess
+from ribsight.radiographs.preprocess import Preprocessing, percentiles, preprocess
 from ribsight.radiographs.radiograph import Orientation, Radiograph
 
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_PERCENT = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,8 @@ def _input_statistics(
     # A crop leaves parts of the stored picture outside the network's.
     (x0, y0), (x1, y1) = np.rint(np.sort(corners, axis=0)).clip(0, len(pixels)).astype(int)
     top = float(np.iinfo(pixels.dtype).max)
-    quantiles = np.quantile(pixels[y0:y1, x0:x1], _QUANTILES) / top
-    lowest, low, middle, high, highest = (round(float(one), 4) for one in quantiles)
+    found = percentiles(pixels[y0:y1, x0:x1], _PERCENT)
+    lowest, low, middle, high, highest = (round(one / top, 4) for one in found)
     said, spacing = radiograph.eligibility, radiograph.pixel_spacing
     return InputStatistics(
         kind=said.kind if said else "unknown",

@@ -1,5 +1,6 @@
 """Stored pixels -> the square the network sees, with the exact way back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -207,24 +208,25 @@ def _window(pixels: Pixels) -> tuple[float, float]:
     # Burnt-in letters and collimator edges sit at the border and would widen the window.
     height, width = pixels.shape
     y, x = int(height * _BORDER_SHARE), int(width * _BORDER_SHARE)
-    return percentiles(pixels[y : height - y, x : width - x], _WINDOW_PERCENT)
+    low, high = percentiles(pixels[y : height - y, x : width - x], _WINDOW_PERCENT)
+    return low, high
 
 
-def percentiles(pixels: Pixels, percent: tuple[float, float]) -> tuple[float, float]:
-    """Return two percentiles of (H, W) samples as `np.percentile` gives them, by counting.
+def percentiles(pixels: Pixels, percent: Sequence[float]) -> list[float]:
+    """Return percentiles of (H, W) samples as `np.percentile` gives them, by counting.
 
     Millions of samples take no more than 65,536 values, so none needs to be sorted.
     """
-    counts = np.zeros(1 << 16, np.int64)
+    values = int(np.iinfo(pixels.dtype).max) + 1
+    counts = np.zeros(values, np.int64)
     # OpenCV counts in single precision, which is exact up to 2^24.
     rows = max(1, (1 << 24) // pixels.shape[1])
     for first in range(0, len(pixels), rows):
-        part: NDArray[np.uint16] = np.ascontiguousarray(pixels[first : first + rows], np.uint16)
-        found = cv2.calcHist([part], [0], None, [1 << 16], [0, 1 << 16])
+        part: NDArray[np.uint16] = np.ascontiguousarray(pixels[first : first + rows])
+        found = cv2.calcHist([part], [0], None, [values], [0, values])
         counts += found.ravel().astype(np.int64)
     upto = np.cumsum(counts)
-    low, high = (_percentile(upto, one) for one in percent)
-    return low, high
+    return [_percentile(upto, one) for one in percent]
 
 
 def _percentile(upto: NDArray[np.int64], percent: float) -> float:
