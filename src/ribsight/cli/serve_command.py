@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ribsight.cli.at_work_options import at_work_options, load_at_work
+
 _PATH = click.Path(path_type=Path)
 
 
@@ -16,8 +18,22 @@ _PATH = click.Path(path_type=Path)
     help="Where images, results and the database are kept.",
 )  # fmt: skip
 @click.option("--config", metavar="FILE.toml", type=_PATH, help="Settings; docs/service.md.")
+@at_work_options
 @click.option("--accelerator", type=click.Choice(["cpu", "cuda", "mps"]), default="cpu")
-def serve(model: Path, data: Path, config: Path | None, accelerator: str) -> int:
+@click.option(
+    "--threads", type=click.IntRange(min=1),
+    help="Of the network. [default: as its runtime thinks best]",
+)  # fmt: skip
+def serve(
+    model: Path,
+    data: Path,
+    config: Path | None,
+    ensemble: tuple[Path, ...],
+    accelerator: str,
+    threads: int | None,
+    *,
+    tta: bool,
+) -> int:
     """Take images by DICOM and HTTP, and send what is found to archives.
 
     Without --config it listens on 127.0.0.1 only: DICOM on port 11112, HTTP on port 8042. SIGTERM
@@ -27,11 +43,13 @@ def serve(model: Path, data: Path, config: Path | None, accelerator: str) -> int
 
     try:
         from ribsight.deployment.service.run import run
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith("ribsight"):
+            raise
         raise RibsightError(
             f"serving needs {error.name}: pip install 'ribsight[service]'"
         ) from error
-    return run(model, data, config, accelerator)
+    return run(lambda: load_at_work(model, ensemble, accelerator, threads, tta=tta), data, config)
 
 
 @click.command()

@@ -49,7 +49,7 @@ def quick_settings(
     return ServiceSettings(
         dicom=dicom or DicomSettings(port=0),
         http=http or HttpSettings(port=0),
-        store=StoreSettings(reserve_megabytes=reserve_megabytes),
+        store=StoreSettings(reserve_megabytes=reserve_megabytes, result_megabytes=0.5),
         work=work or WorkSettings(stop_seconds=20),
         destinations=destinations,
     )

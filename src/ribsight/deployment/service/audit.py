@@ -91,11 +91,13 @@ class AuditLog:
             event = {"id": row.id, "at": at.replace("+00:00", "Z"), **json.loads(row.event)}
             line, previous = chained(event, previous)
             lines.append(line)
-        with self._path.open("ab") as stream:
-            end = stream.tell()
+        # Without a buffer, which would be written once more on closing.
+        with self._path.open("ab", buffering=0) as stream:
+            end = stream.seek(0, os.SEEK_END)
+            rest = memoryview("".join(lines).encode())
             try:
-                stream.write("".join(lines).encode())
-                stream.flush()
+                while rest:
+                    rest = rest[stream.write(rest) :]
                 os.fsync(stream.fileno())
             except OSError:
                 os.ftruncate(stream.fileno(), end)

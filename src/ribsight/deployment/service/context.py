@@ -7,6 +7,7 @@ from pathlib import Path
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.service.bell import Bell
 from ribsight.deployment.service.folder import DataFolder, OwnedFolder, own
+from ribsight.deployment.service.room import Room
 from ribsight.deployment.service.settings import Secrets, ServiceSettings
 from ribsight.deployment.service.store import Store
 
@@ -21,6 +22,7 @@ class Context:
         detector: the model at work.
         owned: the data folder, and the key of the keyed hashes.
         store: the database.
+        room: of the disk.
         work_waits: rung when there may be a new job.
         delivery_waits: rung when there may be a new delivery.
         stopping: set once nothing new is to be started.
@@ -31,6 +33,7 @@ class Context:
     detector: DetectorAtWork
     owned: OwnedFolder
     store: Store
+    room: Room
     work_waits: Bell = field(default_factory=Bell)
     delivery_waits: Bell = field(default_factory=Bell)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -65,4 +68,5 @@ def open_context(
     except BaseException:
         owned.close()
         raise
-    return Context(settings, secrets, detector, owned, store)
+    room = Room(store, owned.folder, settings.store)
+    return Context(settings, secrets, detector, owned, store, room)

@@ -1,6 +1,5 @@
 """How the service is: the queue, the disk, the model, the destinations. Names no patient."""
 
-import shutil
 import time
 from dataclasses import dataclass
 
@@ -60,8 +59,8 @@ def health(context: Context) -> Health:
         canceled = connection.execute(quarantined).scalar_one()
         sent: dict[str, int] = dict(connection.execute(undelivered).all())
     age = max(time.time() - oldest, 0.0) if oldest is not None else 0.0
-    free = free_bytes(context)
-    troubles = _troubles(context, free, age)
+    free = context.room.free_bytes
+    troubles = _troubles(context, age)
     return Health(
         ok=not troubles,
         troubles=tuple(troubles),
@@ -74,19 +73,9 @@ def health(context: Context) -> Health:
     )
 
 
-def free_bytes(context: Context) -> int:
-    """Return how much may still be written to the disk with the data folder."""
-    return shutil.disk_usage(context.folder.path).free
-
-
-def is_full(context: Context) -> bool:
-    """Say whether nothing new is to be accepted: what there is needs the space."""
-    return free_bytes(context) < context.settings.store.reserve_megabytes * 1e6
-
-
-def _troubles(context: Context, free: int, age: float) -> list[str]:
+def _troubles(context: Context, age: float) -> list[str]:
     found = []
-    if free < context.settings.store.reserve_megabytes * 1e6:
+    if context.room.is_full():
         found.append("the disk is nearly full: nothing new is accepted")
     if age > context.settings.work.lease_seconds:
         found.append(f"an image has been waiting for {age:.0f} s")

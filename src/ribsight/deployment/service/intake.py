@@ -13,7 +13,6 @@ from ribsight.deployment.service import audit, tables
 from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.file_meta import CLASSES, SYNTAXES, FileMeta, read_file_meta
 from ribsight.deployment.service.folder import keep
-from ribsight.deployment.service.health import is_full
 from ribsight.deployment.service.tables import State
 from ribsight.files import file_sha256
 
@@ -79,7 +78,7 @@ def accept(context: Context, arrived: Path, way: Way, sender: str) -> Accepted:
     meta = read_file_meta(arrived)
     _refuse_unusable(meta)
     assert meta is not None
-    if is_full(context):
+    if context.room.is_full(takes_one=True):
         raise RefusedError(Failure.OUT_OF_RESOURCES, "the disk is nearly full", meta)
     image, size = file_sha256(arrived), arrived.stat().st_size
     keep(arrived, context.folder.image(image))

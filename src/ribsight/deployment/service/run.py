@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ribsight.deployment.at_work import DetectorAtWork
+from ribsight.deployment.results import ResultOptions
 from ribsight.deployment.service.context import open_context
 from ribsight.deployment.service.logs import start_logging
 from ribsight.deployment.service.objects import options_of
@@ -15,17 +17,16 @@ from ribsight.deployment.service.settings import (
     read_service_settings,
     refuse_open_doors,
 )
-from ribsight.detector.memory import keep_freed_memory
+from ribsight.errors import RibsightError
 
 
-def run(model: Path, data: Path, config: Path | None, accelerator: str = "cpu") -> int:
+def run(load: Callable[[], DetectorAtWork], data: Path, config: Path | None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
     Args:
-        model: a run or a model folder.
+        load: reads the model, once settings are known to be in order.
         data: the data folder; made if missing.
         config: a TOML file of `ServiceSettings`; all defaults without one.
-        accelerator: where the network runs.
 
     Raises:
         RibsightError: anything that keeps the service from starting.
@@ -35,8 +36,8 @@ def run(model: Path, data: Path, config: Path | None, accelerator: str = "cpu") 
     options = options_of(settings.results)
     os.umask(0o077)
     start_logging()
-    keep_freed_memory()
-    detector = DetectorAtWork.load(model, accelerator)
+    detector = load()
+    _refuse_silence(detector, options)
     context = open_context(settings, secrets, detector, data)
     try:
         service = Service(context, options)
@@ -56,3 +57,17 @@ def run(model: Path, data: Path, config: Path | None, accelerator: str = "cpu") 
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+def _refuse_silence(detector: DetectorAtWork, options: ResultOptions) -> None:
+    """Refuse a model of which no mark would be reported, so that every image seemed normal.
+
+    Raises:
+        RibsightError: a finding has no thresholds, and there is no least score.
+    """
+    bare = [name for name in detector.findings if name not in detector.levels]
+    if bare and options.least_score is None:
+        raise RibsightError(
+            f"the model has no thresholds for {', '.join(bare)}, so nothing would be reported: run "
+            "ribsight calibrate, or set least_score in [results]"
+        )

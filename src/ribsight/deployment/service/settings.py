@@ -104,13 +104,16 @@ class StoreSettings(Settings):
     Attributes:
         database: SQLAlchemy address; "" is SQLite in the data folder. A password belongs into
             PGPASSWORD or a pgpass file.
-        reserve_megabytes: with less free space nothing new is accepted; what was accepted needs it.
+        reserve_megabytes: with less free space, beside what the objects of waiting images will
+            need, nothing new is accepted.
+        result_megabytes: what an image's objects are taken to need until some can be measured.
         keep_days: received files and objects are deleted so long after all was delivered; 0: never.
 
     """
 
     database: str = ""
     reserve_megabytes: Positive = 1024.0
+    result_megabytes: Positive = 16.0
     keep_days: Annotated[float, Field(ge=0)] = 0.0
 
 
@@ -121,7 +124,7 @@ class WorkSettings(Settings):
         views: kinds of image that are scored (`docs/eligibility.md`).
         classify_views: look at the pixels where the header leaves open what they show.
         readers: processes that decode.
-        batch: images that the network sees at once.
+        batch: images that the network sees at once; more than one helps on a GPU.
         attempts: an image during which the service died so often is quarantined.
         lease_seconds: a worker that has not finished an image by then has lost it.
         stop_seconds: at a stop, what has not finished by then is released.
@@ -131,7 +134,7 @@ class WorkSettings(Settings):
     views: str = "frontal_chest,rib_series,chest,unknown"
     classify_views: bool = False
     readers: Count = 1
-    batch: Count = 4
+    batch: Count = 1
     attempts: Count = 3
     lease_seconds: Positive = 600.0
     stop_seconds: Positive = 30.0

@@ -19,7 +19,6 @@ from ribsight.deployment.service.access import TooLargeError
 from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.file_meta import FileMeta
 from ribsight.deployment.service.folder import new_incoming
-from ribsight.deployment.service.health import is_full
 from ribsight.deployment.service.intake import Accepted, Failure, RefusedError, accept
 from ribsight.deployment.service.logs import told
 
@@ -38,7 +37,7 @@ def stow_router(context: Context) -> APIRouter:
     @router.post("/studies/{study}")
     async def store(request: Request) -> JSONResponse:
         boundary = _boundary(request.headers.get("content-type", ""))
-        if await run_in_threadpool(is_full, context):
+        if await run_in_threadpool(context.room.is_full):
             raise _full()
         stored: list[Accepted] = []
         failed: list[RefusedError] = []

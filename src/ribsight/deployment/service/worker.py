@@ -65,7 +65,9 @@ class Worker(threading.Thread):
         work = self._context.settings.work
         self.let_go()
         self._news.clear()
-        taken = queue.claim(self._context.store, self.owner, work.batch, work.lease_seconds)
+        # What is ahead is decoded while the network is at work.
+        ahead = work.batch + 2 * work.readers
+        taken = queue.claim(self._context.store, self.owner, ahead, work.lease_seconds)
         if not taken:
             due = queue.next_due(self._context.store)
             self._news.wait(_IDLE_SECONDS if due is None else min(due, _IDLE_SECONDS))
@@ -95,7 +97,12 @@ class Worker(threading.Thread):
                 self._conclude(job, Outcome(None, reason, result, result.identifiers))
             else:
                 eligible.append((job, result))
-        if eligible and not self._context.stopping.is_set():
+            if self._context.stopping.is_set():
+                return
+            if len(eligible) == self._context.settings.work.batch:
+                self._detect(eligible)
+                eligible = []
+        if eligible:
             self._detect(eligible)
 
     def _refusal(self, radiograph: Radiograph) -> str:
