@@ -1,19 +1,19 @@
 """Do to a service what happens to services, and check what it promises; exit status 1 if broken.
 
-    python tools/break_service.py kills [--lives 200] [--seconds 2.5] [--seed 0]
-    python tools/break_service.py mutants [--files 3000] [--seed 0]
-    python tools/break_service.py outage [--seconds 180] [--images 40]
-    python tools/break_service.py full-disk                    # mounts a small file system: root
+    python tools/break_service.py [kills] [mutants] [outage] [full-disk]
+        [--lives 200] [--seconds 2.5] [--files 3000] [--away 180] [--images 40] [--seed 0]
 
 `kills`: kill -9 at random moments of start-up and work, while images come in by C-STORE and STOW.
 `mutants`: damaged files, by both ways. `outage`: the destination is away for some time.
-`full-disk`: the disk fills up, entirely, and is freed. The promises: every image that was
-acknowledged has exactly one current result, whose objects are there and delivered, in order where
-the service lived through; nothing else is left lying about; the audit log is whole.
+`full-disk`: the disk fills up, entirely, and is freed (a small file system is mounted, as root).
+The promises: every image that was acknowledged has exactly one current result, whose objects are
+there and delivered, in order where the service lived through; nothing else is left lying about; the
+audit log is whole.
 """
 
 import argparse
 import hashlib
+import json
 import logging
 import random
 import signal
@@ -24,12 +24,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import requests
 from fuzz_radiographs import mutated, seeds
-from service_under_test import Archive, Bench, calling, radiograph, send_raw, send_stow
+from service_under_test import Archive, Bench, Parent, calling, radiograph, send_raw, send_stow
 from sqlalchemy import select
 
 from ribsight.deidentification.key import read_key
@@ -91,10 +91,10 @@ def _dataset(file: bytes) -> bytes:
     return file[144 + length :]
 
 
-def kills(lives: int, seconds: float, seed: int, folder: Path) -> list[str]:
+def kills(lives: int, seconds: float, seed: int, parent: Parent, folder: Path) -> list[str]:
     chance, archive = random.Random(seed), Archive()
     archive.listen()
-    bench = Bench(folder, destination=archive.port)
+    bench = Bench(parent, folder, destination=archive.port)
     senders = [Sender(bench, 0, by_stow=False, pause=0.15),
                Sender(bench, 1_000_000, by_stow=True, pause=0.15)]  # fmt: skip
     for one in senders:
@@ -102,9 +102,11 @@ def kills(lives: int, seconds: float, seed: int, folder: Path) -> list[str]:
     started = time.monotonic()
     for _ in range(lives):
         life = bench.start()
-        # Some die while they start; most once they work, however slow the machine is.
+        # Some die while they start; most once they have finished an image, however slow it goes.
         if chance.random() < _WORKING_SHARE:
             bench.wait_until_up()
+            made = bench.results()
+            _wait(lambda made=made: bench.results() > made, 60)  # type: ignore[misc]
         time.sleep(chance.uniform(0, seconds))
         life.end(signal.SIGKILL)
     killed_for = time.monotonic() - started
@@ -118,21 +120,21 @@ def kills(lives: int, seconds: float, seed: int, folder: Path) -> list[str]:
     waiting = (bench.health() or {}).get("waiting")
     bench.wait_until_done(60 + 2.0 * len(names))
     status = life.end(signal.SIGTERM)
-    bench.close()
     archive.hang_up()
     broken = checked(bench, names, archive.received)
     if status != 0:
         broken.append(f"the last life ended with status {status}")
     print(
-        f"{lives} lives ended by kill -9 in {killed_for:.0f} s, each 0 to {seconds} s after its "
-        "start or after it first answered"
+        f"  {lives} lives ended by kill -9 in {killed_for:.0f} s, each 0 to {seconds} s after its "
+        "start or after its first result"
     )
-    print(f"{len(names)} images acknowledged, {waiting} of them waiting after the last kill")
+    print(f"  {len(names)} images acknowledged, {waiting} of them waiting after the last kill;")
+    print(f"  {_resumed(bench)} were being worked on when the service was killed")
     return broken
 
 
-def mutants(files: int, seed: int, folder: Path) -> list[str]:
-    bench = Bench(folder)
+def mutants(files: int, seed: int, parent: Parent, folder: Path) -> list[str]:
+    bench = Bench(parent, folder)
     life = bench.start()
     bench.wait_until_up()
     answers: Counter[str] = Counter()
@@ -160,7 +162,6 @@ def mutants(files: int, seed: int, folder: Path) -> list[str]:
     bench.wait_until_done(600)
     memory = _memory(life.pid)
     exit_status = life.end(signal.SIGTERM)
-    bench.close()
     broken = checked(bench, list(dict.fromkeys(names)), None)
     said = _results(bench)
     good = said.pop(name, None)
@@ -168,17 +169,17 @@ def mutants(files: int, seed: int, folder: Path) -> list[str]:
         broken.append(f"a good image afterwards is not scored: {status}, {good}")
     if exit_status != 0:
         broken.append(f"the service ended with status {exit_status}")
-    print(f"{files} damaged files sent; the service stayed up, with {memory:.0f} MiB in use")
+    print(f"  {files} damaged files sent; the service stayed up, with {memory:.0f} MiB in use")
     for answer, count in sorted(answers.items()):
-        print(f"  {count:5d} answered {answer}")
+        print(f"  {count:7d} answered {answer}")
     for kind, count in Counter(said.values()).most_common():
-        print(f"  {count:5d} accepted images became '{kind}'")
+        print(f"  {count:7d} accepted images became '{kind}'")
     return broken
 
 
-def outage(seconds: float, images: int, folder: Path) -> list[str]:
+def outage(seconds: float, images: int, parent: Parent, folder: Path) -> list[str]:
     archive = Archive()
-    bench = Bench(folder, destination=archive.port)
+    bench = Bench(parent, folder, destination=archive.port)
     life = bench.start()
     bench.wait_until_up()
     archive.listen()
@@ -200,28 +201,27 @@ def outage(seconds: float, images: int, folder: Path) -> list[str]:
     bench.wait_until_done(600)
     caught_up = time.monotonic() - back
     life.end(signal.SIGTERM)
-    bench.close()
     archive.hang_up()
     broken = checked(bench, names, archive.received, in_order=True)
-    print(f"destination away for {seconds:.0f} s: {before} objects before, {waiting} waited,")
-    print(f"all {len(archive.received)} there {caught_up:.1f} s after it came back, in order")
+    print(f"  destination away for {seconds:.0f} s: {before} objects before, {waiting} waited,")
+    print(f"  all {len(archive.received)} there {caught_up:.1f} s after it came back, in order")
     return broken
 
 
-def full_disk(folder: Path) -> list[str]:
+def full_disk(parent: Parent, folder: Path) -> list[str]:
     small = folder / "small"
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(small)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         raise SystemExit("a small file system cannot be mounted here")
     try:
-        return _fill(folder, small)
+        return _fill(parent, folder, small)
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)
 
 
-def _fill(folder: Path, small: Path) -> list[str]:
-    bench = Bench(folder, data=small / "data")
+def _fill(parent: Parent, folder: Path, small: Path) -> list[str]:
+    bench = Bench(parent, folder, data=small / "data")
     life = bench.start()
     bench.wait_until_up()
     sender = Sender(bench, 0, by_stow=True, pause=0.0)
@@ -244,12 +244,11 @@ def _fill(folder: Path, small: Path) -> list[str]:
         one.join(60)
     bench.wait_until_done(300)
     life.end(signal.SIGTERM)
-    bench.close()
     broken = checked(bench, sender.acknowledged + other.acknowledged, None)
     if alive is None or alive["ok"]:
         broken.append(f"with a full disk, health says {alive}")
-    print(f"{accepted} images accepted until the disk was full, then refused: {dict(refused)}")
-    print(f"freed: {len(sender.acknowledged) + len(other.acknowledged)} images accepted in all")
+    print(f"  {accepted} images accepted until the disk was full, then refused: {dict(refused)}")
+    print(f"  freed: {len(sender.acknowledged) + len(other.acknowledged)} images accepted in all")
     return broken
 
 
@@ -331,6 +330,12 @@ def checked(
     return broken
 
 
+def _resumed(bench: Bench) -> int:
+    """Return how many jobs later lives found begun."""
+    lines = DataFolder(bench.data).audit_log.read_text().splitlines()
+    return sum(int(json.loads(line).get("resumed", 0)) for line in lines)
+
+
 def _results(bench: Bench) -> dict[str, str]:
     """Return the kind of each current result by SOP Instance UID, of the few that can be told."""
     folder = DataFolder(bench.data)
@@ -363,30 +368,35 @@ def _memory(pid: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    what = parser.add_subparsers(dest="what", required=True)
-    of_kills = what.add_parser("kills")
-    of_kills.add_argument("--lives", type=int, default=200)
-    of_kills.add_argument("--seconds", type=float, default=2.5)
-    of_kills.add_argument("--seed", type=int, default=0)
-    of_mutants = what.add_parser("mutants")
-    of_mutants.add_argument("--files", type=int, default=3000)
-    of_mutants.add_argument("--seed", type=int, default=0)
-    of_outage = what.add_parser("outage")
-    of_outage.add_argument("--seconds", type=float, default=180)
-    of_outage.add_argument("--images", type=int, default=40)
-    what.add_parser("full-disk")
-    given: dict[str, Any] = vars(parser.parse_args())
-    scenario = {"kills": kills, "mutants": mutants, "outage": outage, "full-disk": full_disk}[
-        given.pop("what")
-    ]
+    parser.add_argument("what", nargs="*", metavar="kills mutants outage full-disk")
+    parser.add_argument("--lives", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=2.5)
+    parser.add_argument("--files", type=int, default=3000)
+    parser.add_argument("--away", type=float, default=180)
+    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    scenarios: dict[str, Callable[[Parent, Path], list[str]]] = {
+        "kills": partial(kills, given.lives, given.seconds, given.seed),
+        "mutants": partial(mutants, given.files, given.seed),
+        "outage": partial(outage, given.away, given.images),
+        "full-disk": full_disk,
+    }
     with tempfile.TemporaryDirectory() as folder:
-        broken = scenario(folder=Path(folder), **given)
-        for one in broken:
-            print(f"BROKEN: {one}")
-        if broken:
-            print((Path(folder) / "service.log").read_text()[-3000:], file=sys.stderr)
-            sys.exit(1)
-    print("all promises kept")
+        parent = Parent(Path(folder))
+        is_broken = False
+        for name in given.what or scenarios:
+            print(f"{name}:")
+            place = Path(folder) / name
+            place.mkdir()
+            broken = scenarios[name](parent, place)
+            is_broken |= bool(broken)
+            for one in broken or ["all promises kept"]:
+                print(f"  BROKEN: {one}" if broken else f"  {one}", flush=True)
+        parent.close()
+        if is_broken:
+            print(parent.log.read_text()[-5000:], file=sys.stderr)
+    sys.exit(is_broken)
 
 
 if __name__ == "__main__":

@@ -99,6 +99,39 @@ def _say(word: str) -> None:
     sys.stdout.flush()
 
 
+class Parent:
+    """The process that forks services, which all write their logs to one file."""
+
+    def __init__(self, folder: Path):
+        """Start it; a model is made in `folder`."""
+        self.log = folder / "service.log"
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(folder / "model")], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.log.open("w"), text=True,
+        )  # fmt: skip
+
+    def fork(self, data: Path, config: Path) -> "Life":
+        """Start a service."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{data} {config}\n")
+        self._process.stdin.flush()
+        return Life(int(self.line()), self)
+
+    def line(self) -> str:
+        """Return what it prints next."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("services cannot be forked")
+        return line
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
 @dataclass
 class Life:
     """One life of a service.
@@ -109,27 +142,28 @@ class Life:
     """
 
     pid: int
-    parent: "subprocess.Popen[str]"
+    parent: Parent
 
     def end(self, signal: int) -> int:
         """Send a signal, and return the exit status."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal)
-        return int(_line(self.parent))
+        return int(self.parent.line())
 
 
 class Bench:
     """A folder with a service's data, its configuration, and the process that forks it."""
 
-    def __init__(self, folder: Path, *, destination: int = 0, data: Path | None = None,
-                 settings: str = ""):  # fmt: skip
+    def __init__(
+        self, parent: "Parent", folder: Path, *, destination: int = 0, data: Path | None = None
+    ):
         """Prepare in an empty folder; `destination` is the port of an archive."""
+        self._parent = parent
         self.folder = folder
         self.data = data or folder / "data"
         self.dicom, self.http = _free_ports(2)
-        self.log = folder / "service.log"
         config = (
-            f"[dicom]\nport = {self.dicom}\n{settings}\n[http]\nport = {self.http}\n"
+            f"[dicom]\nport = {self.dicom}\n[http]\nport = {self.http}\n"
             "[results]\nleast_score = 1.0\n"
             "[store]\nreserve_megabytes = 2.0\nresult_megabytes = 0.5\n"
         )
@@ -141,25 +175,17 @@ class Bench:
             )
         self.config = folder / "service.toml"
         self.config.write_text(config)
-        model = folder / "model"
-        self._parent = subprocess.Popen(
-            [sys.executable, __file__, str(model)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.log.open("w"), text=True,
-        )  # fmt: skip
 
     def start(self) -> Life:
         """Start a service, and return at once."""
-        assert self._parent.stdin is not None
-        self._parent.stdin.write(f"{self.data} {self.config}\n")
-        self._parent.stdin.flush()
-        return Life(int(_line(self._parent)), self._parent)
+        return self._parent.fork(self.data, self.config)
 
     def wait_until_up(self) -> None:
         """Wait until the service answers."""
         until = time.monotonic() + _PATIENCE
         while self.health() is None:
             if time.monotonic() > until:
-                raise SystemExit(f"the service does not answer:\n{self.log.read_text()[-2000:]}")
+                raise SystemExit("the service does not answer")
             time.sleep(0.05)
 
     def health(self) -> dict[str, Any] | None:
@@ -168,6 +194,15 @@ class Bench:
             return dict(requests.get(f"{self.url}/health", timeout=10).json())
         except (requests.RequestException, ValueError):
             return None
+
+    def results(self) -> int:
+        """Return how many current results there are; 0 if the service does not answer."""
+        try:
+            said = requests.get(f"{self.url}/metrics", timeout=10).text
+        except requests.RequestException:
+            return 0
+        counts = [line for line in said.splitlines() if line.startswith("ribsight_results_total")]
+        return sum(int(float(line.split()[-1])) for line in counts)
 
     @property
     def url(self) -> str:
@@ -185,20 +220,6 @@ class Bench:
             if time.monotonic() > until:
                 raise SystemExit(f"not done in {seconds:.0f} s: {said}")
             time.sleep(0.1)
-
-    def close(self) -> None:
-        """End what forks."""
-        assert self._parent.stdin is not None
-        self._parent.stdin.close()
-        self._parent.wait(30)
-
-
-def _line(parent: "subprocess.Popen[str]") -> str:
-    assert parent.stdout is not None
-    line = parent.stdout.readline()
-    if not line:
-        raise SystemExit("the service could not be forked: see service.log")
-    return line
 
 
 def _free_ports(count: int) -> list[int]:
