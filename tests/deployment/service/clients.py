@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -89,12 +90,15 @@ class Archive:
         self.port = port
         self._server: Any = None
 
-    def start(self) -> None:
+    def start(self, tls: ssl.SSLContext | None = None) -> None:
         entity = AE(ae_title="ARCHIVE")
         for kind in (SR, SC):
             entity.add_supported_context(kind)
         self._server = entity.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
+            ("127.0.0.1", self.port),
+            block=False,
+            ssl_context=tls,
+            evt_handlers=[(evt.EVT_C_STORE, self._store)],
         )
         self.port = self._server.server_address[1]
 

@@ -1,3 +1,4 @@
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -184,3 +185,21 @@ def test_a_wrong_token_is_waited_for_and_not_the_objects_fault(
     deliver(context)
     time.sleep(1)
     assert states(context) == [State.SCHEDULED] * 2
+
+
+def test_objects_are_sent_by_tls_to_who_shows_a_certificate(
+    new_context: NewContext, archive: Archive, deliver: Deliver, certificates: Path
+) -> None:
+    certificate = str(certificates / "cert.pem")
+    encrypted = to_archive(archive).model_copy(update={"certificates": certificate})
+    context = new_context(quick_settings(encrypted))
+    names = conclude(context, 1)
+    archive.start()  # without TLS: nothing is sent
+    deliver(context)
+    time.sleep(0.5)
+    archive.stop()
+    assert archive.received == []
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, certificates / "key.pem")
+    archive.start(tls)
+    wait_until(lambda: archive.received == names)

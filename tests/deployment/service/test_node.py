@@ -2,7 +2,6 @@ import hashlib
 import socket
 import ssl
 import struct
-import subprocess
 import time
 import warnings
 from pathlib import Path
@@ -206,20 +205,6 @@ def test_a_taken_port_is_one_sentence(new_context: NewContext, new_node: NewNode
         settings = quick_settings(dicom=DicomSettings(port=taken.getsockname()[1]))
         with pytest.raises(RibsightError, match="cannot listen for DICOM"):
             new_node(new_context(settings))
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the certificate and key of 127.0.0.1, which is its own authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-               "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-               "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]  # fmt: skip
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no openssl to make a certificate")
-    return folder
 
 
 @pytest.mark.parametrize("asks_clients", [False, True])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from fastapi.testclient import TestClient
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sqlalchemy import func, select
@@ -16,7 +17,7 @@ from ribsight.deployment.service import tables
 from ribsight.deployment.service.app import create_app
 from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.http_server import HttpServer
-from ribsight.deployment.service.settings import HttpSettings, Secrets
+from ribsight.deployment.service.settings import HttpSettings, Secrets, TlsSettings
 
 LOCAL = "http://127.0.0.1:8042"
 ROUTE = "/dicom-web/studies"
@@ -178,3 +179,19 @@ def test_many_silent_clients_leave_room_for_others(patient: HttpServer) -> None:
         assert other.recv(100).startswith(b"HTTP/1.1 200")
     for one in silent:
         one.close()
+
+
+def test_tls(new_context: NewContext, certificates: Path) -> None:
+    certificate = str(certificates / "cert.pem")
+    tls = TlsSettings(certificate=certificate, key=str(certificates / "key.pem"))
+    context = new_context(quick_settings(http=HttpSettings(port=0, tls=tls)))
+    server = HttpServer(create_app(context), context.settings.http, 1)
+    server.start()
+    try:
+        url = f"https://127.0.0.1:{server.port}/health"
+        assert requests.get(url, verify=certificate, timeout=10).status_code == 200
+        with pytest.raises(requests.RequestException):
+            requests.get(url.replace("https", "http"), timeout=10)
+    finally:
+        server.stop()
+        server.join(10)
