@@ -39,7 +39,7 @@ class Plan(Settings):
     seeds: Annotated[list[int], Field(min_length=1)]
     folds: Annotated[int, Field(ge=0)] = 0
     evaluate: Literal["val", "test"] = "val"
-    references: list[str] = [REFERENCE, "aals"]
+    references: list[str] = Field(default_factory=lambda: [REFERENCE, "aals"])
     variants: dict[str, dict[str, Any]]
 
 

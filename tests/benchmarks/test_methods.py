@@ -13,7 +13,8 @@ ROWS = pl.DataFrame(
          "trainings": 3, "mean": mean, "low": mean - 0.1, "high": mean + 0.1, "p_holm": p}
         for key in ("froc_score", "auroc")
         for name, against, mean, p in (
-            ("supervised", "", 0.4, None), ("aals", "", 0.5, None), ("aals", "supervised", 0.1, 0.04)
+            ("supervised", "", 0.4, None), ("aals", "", 0.5, None),
+            ("aals", "supervised", 0.1, 0.04),
         )
     ],
     schema_overrides={"p_holm": pl.Float64},
