@@ -116,15 +116,15 @@ def test_regions_of_another_format_are_joined(inputs: Any, tmp_path: Path) -> No
     assert "its category 'Other' stands for no finding" in left_out
 
 
-def test_folds(cohort: Path) -> None:
+def test_folds(dated: Path) -> None:
     tested = []
     for number in (1, 2, 3):
-        done = ribsight("cohort", "split", cohort, "--fold", f"{number}/3")
+        done = ribsight("cohort", "split", dated, "--fold", f"{number}/3")
         assert done.returncode == 0, done.stderr
-        tested += load_cohort(cohort).select("test").ids
-    assert sorted(tested) == sorted(load_cohort(cohort).ids)
-    assert_refused(ribsight("cohort", "split", cohort, "--fold", "1-3"), "--fold 1-3 is not like")
+        tested += load_cohort(dated).select("test").ids
+    assert sorted(tested) == sorted(load_cohort(dated).ids)
+    assert_refused(ribsight("cohort", "split", dated, "--fold", "1-3"), "--fold 1-3 is not like")
     assert_refused(
-        ribsight("cohort", "split", cohort, "--fold", "1/3", "--by-time", "20170101"),
+        ribsight("cohort", "split", dated, "--fold", "1/3", "--by-time", "20170101"),
         "leave out other ways",
     )

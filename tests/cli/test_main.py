@@ -51,6 +51,7 @@ def test_help_lists_all_commands() -> None:
         "score",
         "compare",
         "learning-curve",
+        "export",
         "predict",
         "feedback",
         "serve",

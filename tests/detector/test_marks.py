@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ribsight.detector.marks import box_around, find_peaks, to_marks
+from ribsight.detector.marks import Peaks, box_around, find_peaks, to_marks
 from ribsight.detector.settings import MarkSettings
 from ribsight.radiographs import Radiograph
 from ribsight.radiographs.preprocess import Affine, Preprocessing, preprocess
@@ -19,6 +19,10 @@ def map_with(*peaks: tuple[int, int, float]) -> np.ndarray:
     for row, column, score in peaks:
         map_[row, column] = score
     return map_
+
+
+def peak_at(row: int, column: int) -> Peaks:
+    return Peaks(np.array([row]), np.array([column]), np.array([1], np.float32))
 
 
 def test_peaks_come_highest_first_and_the_low_ones_not_at_all() -> None:
@@ -50,7 +54,7 @@ def test_an_empty_map_has_no_marks() -> None:
 
 def test_the_box_holds_the_connected_cells_above_the_level() -> None:
     map_ = map_with((5, 5, 0.8), (5, 6, 0.5), (6, 6, 0.41), (5, 7, 0.3), (15, 15, 0.8))
-    assert box_around(map_, np.ones_like(map_, bool), 5, 5, 0.5) == (5, 5, 7, 7)
+    assert box_around(map_, peak_at(5, 5), 0, 0.5) == (5, 5, 7, 7)
 
 
 def test_the_box_of_a_faint_mark_stops_before_a_brighter_one() -> None:
@@ -119,4 +123,21 @@ def test_peaks_and_boxes_are_those_that_scipy_finds(seed: int) -> None:
         labels, _ = ndimage.label(map_ >= 0.5 * map_[row, column])
         own = np.argwhere(labels == labels[row, column])
         (y0, x0), (y1, x1) = own.min(axis=0), own.max(axis=0) + 1
-        assert box_around(map_, np.ones_like(map_, bool), row, column, 0.5) == (x0, y0, x1, y1)
+        assert box_around(map_, peak_at(row, column), 0, 0.5) == (x0, y0, x1, y1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_boxes_of_several_marks_are_those_of_their_own_cells(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(random.random((40, 50)), 2).astype(np.float32)
+    map_ = (smooth - smooth.min()) / np.ptp(smooth)
+    peaks = find_peaks(map_, SETTINGS)
+    assert len(peaks.rows) > 5
+    rows, columns = np.indices(map_.shape)
+    places = list(zip(peaks.rows, peaks.columns, strict=True))
+    owner = np.argmin([(rows - r) ** 2 + (columns - c) ** 2 for r, c in places], axis=0)
+    for index, (row, column) in enumerate(places):
+        labels, _ = ndimage.label((map_ >= 0.5 * map_[row, column]) & (owner == index))
+        own = np.argwhere(labels == labels[row, column])
+        (y0, x0), (y1, x1) = own.min(axis=0), own.max(axis=0) + 1
+        assert box_around(map_, peaks, index, 0.5) == (x0, y0, x1, y1)

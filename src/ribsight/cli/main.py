@@ -45,6 +45,10 @@ _COMMANDS = {
         "ribsight.cli.learning_curve_command:learning_curve",
         "Figures against the number of drawn regions.",
     ),
+    "export": (
+        "ribsight.cli.export_command:export",
+        "Write a detector for ONNX Runtime, OpenVINO or TorchScript.",
+    ),
     "serve": ("ribsight.cli.serve_command:serve", "Take images in and send results out."),
     "audit": ("ribsight.cli.serve_command:audit", "Check the audit log of a service."),
     "monitor": (

@@ -14,6 +14,8 @@ from ribsight.detector.settings import STRIDE, MarkSettings
 from ribsight.evaluation.predictions import Mark
 from ribsight.radiographs.preprocess import Affine
 
+_REACHED = 2
+
 
 @dataclass(frozen=True, eq=False)
 class Peaks:
@@ -53,37 +55,43 @@ def find_peaks(probability: NDArray[np.float32], settings: MarkSettings) -> Peak
     return Peaks(rows[kept], columns[kept], probability[rows, columns][kept])
 
 
-def nearest_peak(peaks: Peaks, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Return which peak is nearest to each cell of an (h, w) map; the higher one where equal."""
-    rows, columns = np.indices(shape, dtype=np.int32)
-    away = [
-        (rows - row) ** 2 + (columns - column) ** 2
-        for row, column in zip(peaks.rows, peaks.columns, strict=True)
-    ]
-    owner: NDArray[np.intp] = np.argmin(away, axis=0)
-    return owner
-
-
 def box_around(
-    probability: NDArray[np.float32], own: NDArray[np.bool_], row: int, column: int, level: float
+    probability: NDArray[np.float32], peaks: Peaks, index: int, level: float
 ) -> tuple[int, int, int, int]:
     """Return the box of the connected cells around a peak that stay above `level` of its score.
 
+    Only cells that are nearer to it than to any other peak count (to the higher of two that are
+    equally near): else a faint mark's box would run over into a brighter neighbour.
+
     Args:
         probability: (h, w) probabilities.
-        own: (h, w) the cells it may take: without them a faint mark's box would run over into
-            a brighter neighbour.
-        row: of the peak.
-        column: of the peak.
+        peaks: of the map.
+        index: which of them.
         level: share of the peak's score, in (0, 1).
 
     Returns:
         x0, y0, x1, y1 in cells; x1 and y1 are the right and lower edge of the last cell.
     """
-    above = own & (probability >= level * probability[row, column])
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(above.astype(np.uint8), connectivity=4)
-    left, top, width, height, _ = map(int, boxes[labels[row, column]])
-    return left, top, left + width, top + height
+    row, column = int(peaks.rows[index]), int(peaks.columns[index])
+    above = (probability >= level * probability[row, column]).astype(np.uint8)
+    left, top, width, height = _connected(above, row, column)
+    # Its own cells lie in that box: nearness is asked of no others.
+    part = above[top : top + height, left : left + width]
+    rows = (np.arange(top, top + height) - peaks.rows[:, None]) ** 2
+    columns = (np.arange(left, left + width) - peaks.columns[:, None]) ** 2
+    own = np.argmin(rows[:, :, None] + columns[:, None, :], axis=0) == index
+    x, y, width, height = _connected(
+        (own & (part == _REACHED)).astype(np.uint8), row - top, column - left
+    )
+    return left + x, top + y, left + x + width, top + y + height
+
+
+def _connected(cells: NDArray[np.uint8], row: int, column: int) -> tuple[int, int, int, int]:
+    """Set the cells of 1 that are connected with one to `_REACHED`; return x, y, width, height."""
+    _, _, _, (left, top, width, height) = cv2.floodFill(
+        cells, None, (column, row), (_REACHED,), flags=4
+    )
+    return left, top, width, height
 
 
 def to_marks(
@@ -107,13 +115,9 @@ def to_marks(
     """
     peaks = find_peaks(probability, settings)
     marks: list[Mark] = []
-    if not len(peaks.rows):
-        return ()
-    owner = nearest_peak(peaks, probability.shape)
     found = zip(peaks.rows.tolist(), peaks.columns.tolist(), peaks.scores, strict=True)
     for index, (row, column, score) in enumerate(found):
-        own = owner == index
-        x0, y0, x1, y1 = box_around(probability, own, row, column, settings.box_level)
+        x0, y0, x1, y1 = box_around(probability, peaks, index, settings.box_level)
         cells = np.array([[column + 0.5, row + 0.5], [x0, y0], [x1, y1]], dtype=np.float64)
         stored = affine.to_stored(cells * STRIDE)
         x, y = stored[0]

@@ -17,6 +17,7 @@ _WINDOW_PERCENT = (0.1, 99.9)
 _BORDER_SHARE = 0.05
 _CROP_MARGIN = 0.01
 _FAINT = 0.015
+_BAND_ROWS = 64
 _WORDS = {"orientation": ("as_stored", "from_header"), "crop": ("none", "collimation")}
 
 
@@ -199,9 +200,13 @@ def _intensities(stored: Pixels, bits: int, top: float) -> NDArray[np.float32]:
     if high <= low:
         pixels[:] = 0
         return pixels
-    np.subtract(stored, np.float32(low), out=pixels)
-    pixels *= np.float32(top / (high - low))
-    return np.clip(pixels, 0, np.float32(top), out=pixels)
+    # Band by band, which stays in the processor's cache from one step to the next.
+    for first in range(0, len(stored), _BAND_ROWS):
+        band = pixels[first : first + _BAND_ROWS]
+        np.subtract(stored[first : first + _BAND_ROWS], np.float32(low), out=band)
+        band *= np.float32(top / (high - low))
+        np.clip(band, 0, np.float32(top), out=band)
+    return pixels
 
 
 def _window(pixels: Pixels) -> tuple[float, float]:

@@ -13,7 +13,7 @@ def open_contents(contents: list[bytes], threads: int | None) -> tuple[MapFuncti
     openvino = import_openvino()
     xml, weights = contents
     model = openvino.Core().read_model(xml, weights)
-    carried = str(model.get_rt_info(CARRIED)) if model.has_rt_info(CARRIED) else ""
+    carried = str(model.get_rt_info(CARRIED).value) if model.has_rt_info(CARRIED) else ""
     # Left to itself it takes bfloat16 where the processor knows it: other maps on other machines.
     config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:

@@ -32,8 +32,8 @@ _ARITHMETIC = frozenset({
 _SCALARS = frozenset({"int", "float", "bool", "annotate"})
 _PRIMITIVES = frozenset({"ops.prim.NumToTensor"})
 _HARMLESS = (
-    ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.Return,
-    ast.Name, ast.Attribute, ast.Constant, ast.List, ast.Tuple, ast.Call, ast.Subscript,
+    ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.AnnAssign,
+    ast.Return, ast.Name, ast.Attribute, ast.Constant, ast.List, ast.Tuple, ast.Call, ast.Subscript,
     ast.UnaryOp, ast.USub, ast.Load, ast.Store,
 )  # fmt: skip
 _MAX_CODE = 10_000_000
