@@ -1,9 +1,12 @@
 """A cohort larger than memory: what a million radiographs cost before and during training.
 
-    python benchmarks/large_cohort.py [--rows 1000000] [--size 256]
+    python benchmarks/large_cohort.py [--rows 1000000] [--size 256] [--batches 3000]
 
 Tables are real, pixels are sparse files of zeros (65 GB at 256 x 256, of which the disk holds
 nothing): read through the same memory map as real ones. Each size runs in a process of its own.
+
+"own" is memory that only this process can give back; "of files" are pages of the pixel files, which
+the kernel keeps while there is room and drops when there is not.
 """
 
 import argparse
@@ -13,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from made_cohort import made_cohort
+
 _SHARD = 5000
 
 
@@ -20,18 +25,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batches", type=int, default=3000)
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        measure(asked.measure, asked.size)
+        measure(asked.measure, asked.size, asked.batches)
         return
-    print("      rows  cohort loaded  training data  batch of 12 images  resident memory")
+    print(
+        "      rows   pixels  loaded  prepared  batch of 12  batches     read      own  of files"
+    )
     for rows in (asked.rows // 100, asked.rows):
         command = [sys.executable, __file__, "--measure", str(rows), "--size", str(asked.size)]
+        command += ["--batches", str(asked.batches)]
         subprocess.run(command, check=True)
 
 
-def measure(rows: int, size: int) -> None:
+def measure(rows: int, size: int, batches: int) -> None:
     """Print what `rows` radiographs cost."""
     import numpy as np
 
@@ -44,7 +53,7 @@ def measure(rows: int, size: int) -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        save_cohort(_cohort(rows, size, folder), folder / "cohort")
+        save_cohort(made_cohort(rows, size, folder), folder / "cohort")
         start = time.perf_counter()
         cohort = load_cohort(folder / "cohort")
         loaded = time.perf_counter() - start
@@ -61,67 +70,20 @@ def measure(rows: int, size: int) -> None:
         batch = BatchSettings(regions=4, positives=4, negatives=4)
         steps = StepDataset(data, batch, AugmentationSettings(), seed=0, stage=2)
         steps[0]
-        start = time.perf_counter()
-        for step in range(1, 41):
-            steps[step]
-        took = (time.perf_counter() - start) / 40
-    print(
-        f"{rows:10}  {loaded:11.2f} s  {prepared:11.2f} s  {1000 * took:15.1f} ms  "
-        f"{_resident_mib():11.0f} MiB",
-        flush=True,
-    )
-
-
-def _cohort(rows: int, size: int, folder: Path) -> "Cohort":  # noqa: F821
-    import polars as pl
-
-    from ribsight.cohort.tables import DIAGNOSES, RADIOGRAPHS, REGIONS, Cohort
-
-    number = pl.int_range(rows, eager=True)
-    names = pl.Series([f"r{one:07d}" for one in range(rows)])
-    fixed = {
-        "file": names + ".png",
-        "radiograph": names,
-        "patient": names,
-        "group": names,
-        "split": pl.Series(["train"]).new_from_index(0, rows),
-        "width": pl.Series([size]).new_from_index(0, rows),
-        "height": pl.Series([size]).new_from_index(0, rows),
-        "bits": pl.Series([8]).new_from_index(0, rows),
-        "sha256": names,
-        "pixels_sha256": names,
-        "warnings": pl.Series([""]).new_from_index(0, rows),
-    }
-    radiographs = pl.DataFrame({name: fixed[name] for name in RADIOGRAPHS}).cast(RADIOGRAPHS)
-    positive = number % 10 == 0
-    diagnoses = pl.DataFrame(
-        {
-            "radiograph": names,
-            "finding": pl.Series(["fracture"]).new_from_index(0, rows),
-            "state": pl.select(
-                pl.when(positive).then(pl.lit("positive")).otherwise(pl.lit("negative"))
-            ).to_series(),
-            "acuity": pl.Series(["unknown"]).new_from_index(0, rows),
-            "side": pl.Series(["unknown"]).new_from_index(0, rows),
-            "evidence": pl.Series(["made"]).new_from_index(0, rows),
-        },
-        schema=DIAGNOSES,
-    )
-    drawn = names.filter(positive)[:50]
-    box = [[60.0, 60.0, 90.0, 60.0, 90.0, 90.0, 60.0, 90.0]]
-    regions = pl.DataFrame(
-        {
-            "radiograph": drawn,
-            "finding": ["fracture"] * len(drawn),
-            "reader": [""] * len(drawn),
-            "is_box": [True] * len(drawn),
-            "polygons": [box] * len(drawn),
-            "revealed": [True] * len(drawn),
-            "source": ["made"] * len(drawn),
-        },
-        schema=REGIONS,
-    )
-    return Cohort(folder, ("fracture",), radiographs, diagnoses, regions)
+        done, spent = 1, 0.0
+        for until in (batches // 10, batches):
+            start = time.perf_counter()
+            for step in range(done, until):
+                steps[step]
+            spent = (time.perf_counter() - start) / (until - done)
+            done = until
+            memory = _resident_mib()
+            print(
+                f"{rows:10} {rows * size**2 / 1e9:5.1f} GB {loaded:5.1f} s {prepared:7.1f} s "
+                f"{1000 * spent:8.1f} ms {until:8} {12 * until * size**2 / 2**20:5.0f} MiB "
+                f"{memory['RssAnon']:4.0f} MiB {memory['RssFile']:5.0f} MiB",
+                flush=True,
+            )
 
 
 def _sparse(folder: Path, shard: int, size: int) -> Path:
@@ -136,11 +98,10 @@ def _sparse(folder: Path, shard: int, size: int) -> Path:
     return path
 
 
-def _resident_mib() -> float:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("no VmRSS in /proc/self/status")
+def _resident_mib() -> dict[str, float]:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    pairs = (line.split(":") for line in lines if line.startswith(("RssAnon", "RssFile")))
+    return {name: int(value.split()[0]) / 1024 for name, value in pairs}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The loop as a whole: resume, processes, interruption, failure, sharing stage 1."""
 
 import os
+import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -166,6 +167,50 @@ def test_accumulated_parts_equal_the_whole_step_up_to_rounding(
             torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=2e-5, msg=name)
     losses = [[one["loss_known"] for one in trainings(tmp_path / run)] for run in ("one", "parts")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("crops", [False, True])
+def test_under_autocast_targets_losses_and_weights_stay_float32(
+    recipe: Recipe, trainable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crops: bool
+) -> None:
+    real: Any = optimisation_module.step_objective
+    seen: list[tuple[torch.dtype, ...]] = []
+
+    def watched(logits: Any, taught: Any, batch: Any, method: Any, **rest: Any) -> Any:
+        loss, facts = real(logits, taught, batch, method, **rest)
+        if taught is not None:
+            target = method.positive_target(taught)
+            dtypes = (taught.dtype, target.map.dtype, target.weight.dtype, loss.dtype)
+            seen.append((*dtypes, facts.loss_positive.dtype))
+        return loss, facts
+
+    monkeypatch.setattr(optimisation_module, "step_objective", watched)
+    half = replace(CPU, precision="bf16-mixed")
+    given = on_crops() if crops else recipe
+    assert train(given, trainable, tmp_path / "run", machine=half, options=QUIET)
+    assert set(seen) == {(torch.bfloat16, *[torch.float32] * 4)}
+    checkpoint = load_checkpoint(RunFolder(tmp_path / "run").last)
+    for state in (checkpoint.student, checkpoint.teacher["network"]):
+        assert {one.dtype for one in state.values() if one.is_floating_point()} == {torch.float32}
+    assert all(0 < one["loss_known"] < 10 for one in trainings(tmp_path / "run"))
+
+
+def test_a_compiled_student_learns_the_same_up_to_rounding(
+    recipe: Recipe, trainable: Path, tmp_path: Path
+) -> None:
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("torch.compile needs a C++ compiler, and there is none")
+    short = recipe.stage1.model_copy(update={"steps": 2})
+    frozen = recipe.detector.model_copy(update={"batch_norm": "frozen", "backbone": "test_resnet"})
+    same = recipe.model_copy(update={"stage1": short, "detector": frozen})
+    for name, options in (("plain", QUIET), ("compiled", replace(QUIET, compiled=True))):
+        until = replace(options, stop_at=Position(1, 2))
+        train(same, trainable, tmp_path / name, machine=CPU, options=until)
+    one, other = (load_checkpoint(RunFolder(tmp_path / run).last) for run in ("plain", "compiled"))
+    assert one.position == other.position == Position(2, 0)
+    assert one.student.keys() == other.student.keys()
+    for name, tensor in one.student.items():
+        torch.testing.assert_close(tensor, other.student[name], rtol=1e-3, atol=2e-5, msg=name)
 
 
 def test_more_parts_than_images_are_refused(

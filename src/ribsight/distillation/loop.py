@@ -91,7 +91,7 @@ class TrainingLoop:
         network = DetectorNetwork(recipe.detector, len(findings), pretrained=not is_start)
         if is_start:
             start_from_model(network, findings, Path(recipe.detector.weights))
-        if recipe.detector.batch_norm == "frozen":
+        if recipe.detector.batch_norm == "frozen" and not options.compiled:
             fold_frozen_norms(network.backbone)
         self.student = network.to(memory_format=torch.channels_last)
         self.teacher: Teacher | None = None
