@@ -173,7 +173,7 @@ def test_accumulated_parts_equal_the_whole_step_up_to_rounding(
 def test_under_autocast_targets_losses_and_weights_stay_float32(
     recipe: Recipe, trainable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crops: bool
 ) -> None:
-    real: Any = optimisation_module.step_objective
+    real: Any = objective_module.step_objective
     seen: list[tuple[torch.dtype, ...]] = []
 
     def watched(logits: Any, taught: Any, batch: Any, method: Any, **rest: Any) -> Any:

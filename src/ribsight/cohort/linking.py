@@ -13,7 +13,7 @@ from ribsight.cohort.left_out import LeftOut
 from ribsight.errors import RibsightError
 from ribsight.findings import DiagnosisState
 from ribsight.records import ColumnMapping, DiagnosisRow, DiagnosisTable, read_diagnosis_table
-from ribsight.records.diagnosis_table import _check_header, _read_records, _row
+from ribsight.records.diagnosis_table import check_header, diagnosis_row, read_cells
 
 # What no header can hold: a row may name no study and be about nothing.
 _NO_KEY = "\0"
@@ -39,10 +39,12 @@ def read_records(path: Path, mapping: ColumnMapping, rule: JoinRule) -> Diagnosi
         return read_diagnosis_table(path, mapping)
     kept = (*mapping.keep, *((rule.date,) if rule.date else ()))
     keyed = replace(mapping, image=rule.key, keep=tuple(dict.fromkeys(kept)))
-    header, records = _read_records(path)
-    _check_header(path, header, keyed)
+    header, records = read_cells(path)
+    check_header(path, header, keyed)
     rows = tuple(
-        _row(path, number, _with_key(dict(zip(header, cells, strict=True)), rule.key), keyed)
+        diagnosis_row(
+            path, number, _with_key(dict(zip(header, cells, strict=True)), rule.key), keyed
+        )
         for number, cells in records
     )
     if not rows:

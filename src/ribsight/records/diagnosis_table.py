@@ -107,12 +107,12 @@ def read_diagnosis_table(path: Path, mapping: ColumnMapping) -> DiagnosisTable:
         RibsightError: no such file, not UTF-8, empty, a missing or doubled column, a cell that
             says none of these, a row of another length than the header, or an image in two rows.
     """
-    header, records = _read_records(path)
-    _check_header(path, header, mapping)
+    header, records = read_cells(path)
+    check_header(path, header, mapping)
     rows = []
     first: dict[str, int] = {}
     for number, cells in records:
-        row = _row(path, number, dict(zip(header, cells, strict=True)), mapping)
+        row = diagnosis_row(path, number, dict(zip(header, cells, strict=True)), mapping)
         if row.image in first:
             raise RibsightError(
                 f"{path}: rows {first[row.image]} and {number} are both about {row.image}; keep one"
@@ -124,8 +124,12 @@ def read_diagnosis_table(path: Path, mapping: ColumnMapping) -> DiagnosisTable:
     return DiagnosisTable(path, mapping, tuple(rows))
 
 
-def _read_records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header's cells, and (row number, cells) of every row that is not blank."""
+def read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header's cells, and (row number, cells) of every row that is not blank.
+
+    Raises:
+        RibsightError: not readable, not UTF-8, empty, or a row longer or shorter than the header.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -156,7 +160,12 @@ def _read_records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, filled[1:]
 
 
-def _check_header(path: Path, header: Sequence[str], mapping: ColumnMapping) -> None:
+def check_header(path: Path, header: Sequence[str], mapping: ColumnMapping) -> None:
+    """Check that every column the mapping names is there once.
+
+    Raises:
+        RibsightError: naming the column that is missing or doubled.
+    """
     for column in mapping.columns:
         if column not in header:
             raise RibsightError(
@@ -167,7 +176,20 @@ def _check_header(path: Path, header: Sequence[str], mapping: ColumnMapping) -> 
             raise RibsightError(f"{path} has {header.count(column)} columns named '{column}'")
 
 
-def _row(path: Path, number: int, cells: Mapping[str, str], mapping: ColumnMapping) -> DiagnosisRow:
+def diagnosis_row(
+    path: Path, number: int, cells: Mapping[str, str], mapping: ColumnMapping
+) -> DiagnosisRow:
+    """Read what one row says.
+
+    Args:
+        path: of the table, for messages.
+        number: of the row in the file.
+        cells: by column.
+        mapping: which columns mean what.
+
+    Raises:
+        RibsightError: naming row and column that say nothing known.
+    """
     if not cells[mapping.image]:
         raise RibsightError(f"{path}, row {number} names no image in column '{mapping.image}'")
     return DiagnosisRow(

@@ -8,10 +8,11 @@ from ribsight.regions.annotations import (
     Rejected,
 )
 from ribsight.regions.coco import CocoImage, CocoRegions, coco_categories, read_coco
-from ribsight.regions.consensus import Fusion, Rule, agree
+from ribsight.regions.consensus import Fusion, agree
 from ribsight.regions.convert import read_annotations, write_annotations
 from ribsight.regions.coverage import coverage
 from ribsight.regions.image_sizes import KnownImages, known_images
+from ribsight.regions.lesions import Rule
 from ribsight.regions.region import Box, Polygon, Region
 
 __all__ = [

@@ -11,26 +11,22 @@ boxes from different object detection models, Image and Vision Computing 107 (20
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 import numpy as np
 
 from ribsight.errors import RibsightError, nearest
 from ribsight.regions.annotations import AnnotatedImage, Annotations, ImageLabel
+from ribsight.regions.lesions import (
+    Rule,
+    box_iou,
+    median_box,
+    readers_needed,
+    same_lesions,
+)
 from ribsight.regions.region import Attribute, Box, Region, box_polygon
 
-SAME_LESION_IOU = 0.2
 READER = "consensus"
 """Who is named as the reader of what several readers agreed on."""
-
-
-class Rule(StrEnum):
-    """How several readers become one."""
-
-    UNION = "union"
-    MAJORITY = "majority"
-    ALL = "all"
-    WEIGHTED = "weighted"
 
 
 @dataclass(frozen=True)
@@ -84,15 +80,11 @@ def agree(annotations: Annotations, rule: Rule, fusion: Fusion | None = None) ->
     return replace(annotations, images=images, regions=tuple(regions))
 
 
-def _needed(rule: Rule, readers: int) -> int:
-    return {Rule.UNION: 1, Rule.ALL: readers}.get(rule, readers // 2 + 1)
-
-
 def _labels(image: AnnotatedImage, rule: Rule) -> tuple[ImageLabel, ...]:
     said: dict[str, set[str]] = {}
     for label in image.labels:
         said.setdefault(label.name, set()).add(label.reader)
-    needed = _needed(rule, len(image.readers))
+    needed = readers_needed(rule, len(image.readers))
     return tuple(ImageLabel(name, READER) for name, who in said.items() if len(who) >= needed)
 
 
@@ -100,55 +92,18 @@ def _lesions_that_count(
     regions: Sequence[Region], readers: Sequence[str], rule: Rule
 ) -> list[Region]:
     agreed = []
-    for lesion in _lesions(regions):
+    boxes = [one.box_to_write for one in regions]
+    for members in same_lesions(boxes, [one.reader for one in regions]):
+        lesion = [regions[index] for index in members]
         who = sorted({one.reader for one in lesion})
-        if len(who) >= _needed(rule, len(readers)):
+        if len(who) >= readers_needed(rule, len(readers)):
             score = len(who) / len(readers)
             if len(lesion) == 1:
                 agreed.append(_tell(lesion[0], lesion, who, readers, score))
             else:
-                corners = np.median([one.box_to_write for one in lesion], axis=0)
-                agreed.append(_boxed(corners.tolist(), lesion, who, readers, score))
+                corners = median_box([boxes[index] for index in members])
+                agreed.append(_boxed(corners, lesion, who, readers, score))
     return agreed
-
-
-def _lesions(regions: Sequence[Region]) -> list[list[Region]]:
-    lesion = list(range(len(regions)))
-    boxes = [one.box_to_write for one in regions]
-    for i, one in enumerate(boxes):
-        for j, other in enumerate(boxes[:i]):
-            if regions[i].reader == regions[j].reader:
-                continue
-            if (
-                box_iou(one, other) >= SAME_LESION_IOU
-                or _centre_inside(one, other)
-                or _centre_inside(other, one)
-            ):
-                old, new = lesion[i], lesion[j]
-                lesion = [new if number == old else number for number in lesion]
-    return [
-        [one for one, own in zip(regions, lesion, strict=True) if own == number]
-        for number in dict.fromkeys(lesion)
-    ]
-
-
-def _centre_inside(one: Box, other: Box) -> bool:
-    x, y = (one[0] + one[2]) / 2, (one[1] + one[3]) / 2
-    return other[0] <= x <= other[2] and other[1] <= y <= other[3]
-
-
-def box_iou(one: Box, other: Box) -> float:
-    """Return intersection over union of two boxes.
-
-    >>> box_iou((0, 0, 2, 2), (1, 0, 3, 2))
-    0.3333333333333333
-    """
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return width * height / (areas - width * height)
 
 
 def fuse(regions: Sequence[Region], readers: Sequence[str], fusion: Fusion) -> list[Region]:
@@ -186,7 +141,7 @@ def fuse(regions: Sequence[Region], readers: Sequence[str], fusion: Fusion) -> l
         if score >= fusion.minimum_score:
             own = [regions[index] for index in cluster]
             who = sorted({one.reader for one in own})
-            result.append(_boxed(list(box), own, who, readers, score))
+            result.append(_boxed(box, own, who, readers, score))
     return sorted(result, key=lambda one: -(one.score or 0))
 
 
@@ -197,7 +152,7 @@ def _mean_box(regions: Sequence[Region], confidence: Sequence[float], cluster: l
 
 
 def _boxed(
-    corners: list[float],
+    corners: Box,
     lesion: Sequence[Region],
     who: Sequence[str],
     readers: Sequence[str],

@@ -3,26 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from ribsight.errors import RibsightError, nearest
-from ribsight.evaluation.hits import box_iou
 from ribsight.evaluation.inputs.rows import RegionRow, StateRow, TruthRows
 from ribsight.findings import DiagnosisState
+from ribsight.regions.lesions import Rule, median_box, readers_needed, same_lesions
 
-RULES = ("any", "majority", "all")
-
-SAME_IOU = 0.2
-"""Regions of two readers with this IoU or more, or with a centre in the other, are one lesion."""
+RULES = {"any": Rule.UNION, "majority": Rule.MAJORITY, "all": Rule.ALL}
 
 
 def combine_readers(rows: TruthRows, rule: str | None) -> TruthRows:
     """Return the rows as one reader's.
 
-    Regions of different readers that overlap (`SAME_IOU`, or the centre of one in the other) are
-    one lesion, with the median of their corners as its box. A lesion, or a stated state, counts if
-    `any`, the `majority` or `all` of the readers who looked at the image say so; or only what the
-    reader of the given name says.
+    Regions of different readers that overlap are one lesion (`regions.lesions.same_lesions`), with
+    the median of their corners as its box. A lesion, or a stated state, counts if `any`, the
+    `majority` or `all` of the readers who looked at the image say so; or only what the reader of
+    the given name says.
 
     Args:
         rows: of any number of readers.
@@ -56,9 +51,10 @@ def combine_readers(rows: TruthRows, rule: str | None) -> TruthRows:
         )
     regions: list[RegionRow] = []
     for own in _grouped(rows.regions).values():
-        for lesion in _lesions(own):
+        for members in same_lesions([one.box for one in own], [one.reader for one in own]):
+            lesion = [own[index] for index in members]
             said = len({one.reader for one in lesion})
-            if said >= _needed(rule, len(looked[lesion[0].image])):
+            if said >= readers_needed(RULES[rule], len(looked[lesion[0].image])):
                 regions.append(_consensus(lesion))
     return replace(rows, regions=regions, states=_agreed_states(rows, rule, looked))
 
@@ -73,10 +69,6 @@ def _who_looked(rows: TruthRows) -> dict[str, set[str]]:
     return looked
 
 
-def _needed(rule: str, readers: int) -> int:
-    return {"any": 1, "majority": readers // 2 + 1, "all": readers}[rule]
-
-
 def _grouped(regions: Sequence[RegionRow]) -> dict[tuple[str, str, bool], list[RegionRow]]:
     groups: dict[tuple[str, str, bool], list[RegionRow]] = {}
     for one in regions:
@@ -84,33 +76,10 @@ def _grouped(regions: Sequence[RegionRow]) -> dict[tuple[str, str, bool], list[R
     return groups
 
 
-def _lesions(regions: list[RegionRow]) -> list[list[RegionRow]]:
-    """Join overlapping regions of different readers, and whatever those overlap, into lesions."""
-    boxes = np.array([one.box for one in regions])
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    lesion = list(range(len(regions)))
-    for i in range(len(regions)):
-        for j in range(i):
-            if regions[i].reader == regions[j].reader:
-                continue
-            inside = any(
-                (boxes[a, :2] <= centres[b]).all() and (centres[b] <= boxes[a, 2:]).all()
-                for a, b in ((i, j), (j, i))
-            )
-            if inside or box_iou(boxes[[i]], boxes[[j]])[0] >= SAME_IOU:
-                old, new = lesion[i], lesion[j]
-                lesion = [new if one == old else one for one in lesion]
-    return [
-        [one for one, own in zip(regions, lesion, strict=True) if own == number]
-        for number in dict.fromkeys(lesion)
-    ]
-
-
 def _consensus(lesion: list[RegionRow]) -> RegionRow:
     if len(lesion) == 1:
         return lesion[0]
-    x0, y0, x1, y1 = np.median([one.box for one in lesion], axis=0)
-    return replace(lesion[0], box=(float(x0), float(y0), float(x1), float(y1)), outline=())
+    return replace(lesion[0], box=median_box([one.box for one in lesion]), outline=())
 
 
 def _agreed_states(rows: TruthRows, rule: str, looked: dict[str, set[str]]) -> list[StateRow]:
@@ -121,7 +90,7 @@ def _agreed_states(rows: TruthRows, rule: str, looked: dict[str, set[str]]) -> l
     agreed = []
     for (image, _), own in stated.items():
         positive = [one for one in own if one.state == DiagnosisState.POSITIVE]
-        needed = _needed(rule, max(1, len(looked.get(image, ()))))
+        needed = readers_needed(RULES[rule], max(1, len(looked.get(image, ()))))
         negative = next((one for one in own if one.state == DiagnosisState.NEGATIVE), own[0])
         chosen = positive[0] if len(positive) >= needed else negative
         if chosen.state == DiagnosisState.POSITIVE and len(positive) < needed:
