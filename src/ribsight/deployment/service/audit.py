@@ -2,7 +2,7 @@
 
 An event is written to the database together with what it tells of, so that neither is there
 without the other, and moved from there to the file. Patients and images of the hospital appear as
-keyed hashes; model, destination and outcome as they are called.
+keyed hashes; model, destination, outcome and who read an image as they are called.
 
     {"id": 7, "at": "2026-11-28T04:00:00.000Z", "event": "result", "image": "ab12…", …,
      "previous": "…", "sha256": "…"}

@@ -13,6 +13,7 @@ from ribsight.deployment.service.audit import AuditLog
 from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.logs import told
 from ribsight.deployment.service.tables import State
+from ribsight.deployment.service.triage.tables import reviews
 
 _LOG = logging.getLogger(__name__)
 _AUDIT_SECONDS = 1.0
@@ -61,7 +62,8 @@ def drop_unfinished(context: Context) -> int:
 def delete_old(context: Context) -> int:
     """Delete files of images that are done, delivered and old; return of how many images.
 
-    What was found stays in the database. Quarantined files stay for somebody to look at.
+    What was found stays in the database. Quarantined files stay for somebody to look at, and
+    images that a reader has reviewed for the next cohort.
     """
     if not context.settings.store.keep_days:
         return 0
@@ -92,9 +94,11 @@ def _done_before(moment: float):  # type: ignore[no-untyped-def]
         .where(tables.results.c.image == images.id)
         .where(tables.deliveries.c.state == State.SCHEDULED)
     )
+    reviewed = exists(select(reviews.c.id).where(reviews.c.image == images.id))
     return (
         select(images.id)
         .join(tables.jobs, jobs.image == images.id)
-        .where(images.kept, jobs.state == State.COMPLETED, jobs.finished_at < moment, ~waiting)
+        .where(images.kept, jobs.state == State.COMPLETED, jobs.finished_at < moment)
+        .where(~waiting, ~reviewed)
         .limit(_TOGETHER)
     )

@@ -1,13 +1,17 @@
 import json
 import threading
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
-from tests.deployment.service.triage.conftest import CLAVICLE, PAGE, RIB, Seeded
+from sqlalchemy import func, select, update
+from tests.deployment.service.triage.conftest import CLAVICLE, PAGE, RIB, NewContext, Seeded, seed
 from tests.deployment.service.triage.seeding import add_result
 
+from ribsight.deployment.service import tables
+from ribsight.deployment.service.housekeeping import delete_old
+from ribsight.deployment.service.settings import ServiceSettings, StoreSettings
 from ribsight.deployment.service.triage.reviews import history
 from ribsight.deployment.service.triage.tables import reviews
 from ribsight.evaluation.predictions import FindingPrediction
@@ -191,6 +195,22 @@ def test_a_review_outlives_the_model_it_was_made_with(seeded: Seeded) -> None:
     assert image["review"]["model_sha256"] != image["model_sha256"]
     document = seeded.client.get("/api/regions.coco.json").json()
     assert [one["bbox"] for one in document["annotations"]] == [[40, 60, 50, 40]]
+
+
+def test_an_old_image_that_was_reviewed_is_kept_for_the_next_cohort(
+    new_context: NewContext, tmp_path: Path
+) -> None:
+    seeded = seed(new_context(ServiceSettings(store=StoreSettings(keep_days=1))), tmp_path / "f")
+    context = seeded.context
+    with context.store.writing() as connection:
+        connection.execute(update(tables.jobs).values(finished_at=0.0))
+    seeded.post("high", seeded.review("high"))
+    assert delete_old(context) == 4  # middle, low, clavicle, refused
+    kept = [name for name, id_ in seeded.ids.items() if context.folder.image(id_).exists()]
+    assert kept == ["high", "waiting"]
+    gone = seeded.client.get(f"/api/images/{seeded.ids['low']}/pixels")
+    assert (gone.status_code, gone.json()["detail"]) == (410, "the file was deleted for its age")
+    assert seeded.get(f"/api/images/{seeded.ids['low']}")["pixels"] is False
 
 
 def test_ids_are_uuids_of_any_version(seeded: Seeded) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from ribsight.deployment.service import audit
 from ribsight.deployment.service.store import Store
 from ribsight.deployment.service.triage.review import (
     DrawnBox,
@@ -85,6 +86,14 @@ def _save(connection: Connection, new: NewReview) -> tuple[Review, bool]:
         "saved_at": time.time(),
     }
     connection.execute(insert(reviews).values(row))
+    audit.record(
+        connection,
+        "review",
+        image=new.image,
+        reader=new.reader,
+        model=new.model_sha256,
+        outcome="complete" if new.complete else "not complete",
+    )
     return review_of(row), True
 
 

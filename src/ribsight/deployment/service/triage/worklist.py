@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    ScalarSelect,
     Select,
-    Subquery,
     Table,
     and_,
     case,
@@ -155,8 +155,7 @@ def worklist(connection: Connection, query: Query, levels: Mapping[str, Levels])
         query: what is asked for.
         levels: operating points of the findings, for scores without calibration.
     """
-    value = _value(query, levels)
-    mine = _latest_of(query.reader)
+    value = _value(query, levels).label("value")
     chosen = (
         select(
             _images.id,
@@ -164,8 +163,8 @@ def worklist(connection: Connection, query: Query, levels: Mapping[str, Levels])
             _state().label("state"),
             func.coalesce(_results.reason, _jobs.reason, "").label("reason"),
             _results.id.label("result"),
-            mine.c.complete.label("complete"),
-            value.label("value"),
+            _mine(query.reader).label("complete"),
+            value,
         )
         .select_from(service.images)
         .join(service.jobs, _jobs.image == _images.id, isouter=True)
@@ -174,37 +173,36 @@ def worklist(connection: Connection, query: Query, levels: Mapping[str, Levels])
             and_(_results.image == _images.id, _results.is_current),
             isouter=True,
         )
-        .join(mine, mine.c.image == _images.id, isouter=True)
         .where(*_conditions(query))
     )
-    unread = _count(connection, chosen.where(mine.c.image.is_(None), _state() == ImageState.DONE))
+    is_read = _is_read(query.reader)
+    unread = _count(connection, chosen.where(~is_read, _state() == ImageState.DONE.value))
     if query.read is not None:
-        chosen = chosen.where(mine.c.image.is_not(None) if query.read else mine.c.image.is_(None))
+        chosen = chosen.where(is_read if query.read else ~is_read)
     total = _count(connection, chosen)
-    ordered = chosen.order_by(
-        value.desc().nulls_last(), _images.received_at.desc(), _images.id
-    ).offset(query.offset)
-    rows = connection.execute(ordered.limit(query.limit)).mappings().all()
+    ordered = chosen.order_by(value.desc().nulls_last(), _images.received_at.desc(), _images.id)
+    page = ordered.offset(query.offset).limit(query.limit)
+    rows = connection.execute(page).mappings().all()
     findings = _findings(connection, [row["result"] for row in rows])
     known = records_of(connection, [row["id"] for row in rows])
     return Page(tuple(_row(row, findings, known, query) for row in rows), total, unread)
 
 
-def _latest_of(reader: str) -> Subquery:
-    newest = (
-        select(reviews.c.image, func.max(reviews.c.number).label("number"))
-        .where(reviews.c.reader == reader)
-        .group_by(reviews.c.image)
-        .subquery()
-    )
+def _mine(reader: str) -> ScalarSelect[bool]:
+    """Return whether the reader's latest review is complete; null if there is none."""
     return (
-        select(reviews.c.image, reviews.c.complete)
-        .join(
-            newest,
-            and_(reviews.c.image == newest.c.image, reviews.c.number == newest.c.number),
-        )
-        .where(reviews.c.reader == reader)
-        .subquery()
+        select(reviews.c.complete)
+        .where(reviews.c.image == _images.id, reviews.c.reader == reader)
+        .order_by(reviews.c.number.desc())
+        .limit(1)
+        .correlate(service.images)
+        .scalar_subquery()
+    )
+
+
+def _is_read(reader: str) -> ColumnElement[bool]:
+    return exists(
+        select(reviews.c.id).where(reviews.c.image == _images.id, reviews.c.reader == reader)
     )
 
 
