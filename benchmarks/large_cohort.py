@@ -31,9 +31,7 @@ def main() -> None:
     if asked.measure:
         measure(asked.measure, asked.size, asked.batches)
         return
-    print(
-        "      rows   pixels  loaded  prepared  batch of 12  batches     read      own  of files"
-    )
+    print("      rows   pixels  loaded  prepared  batch of 12  batches     read      own  of files")
     for rows in (asked.rows // 100, asked.rows):
         command = [sys.executable, __file__, "--measure", str(rows), "--size", str(asked.size)]
         command += ["--batches", str(asked.batches)]

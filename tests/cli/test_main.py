@@ -53,6 +53,7 @@ def test_help_lists_all_commands() -> None:
         "learning-curve",
         "export",
         "predict",
+        "results",
         "feedback",
         "serve",
         "audit",

@@ -56,6 +56,10 @@ _COMMANDS = {
         "Say whether images or scores have drifted.",
     ),
     "predict": ("ribsight.cli.predict_command:predict", "Find fractures in images."),
+    "results": (
+        "ribsight.cli.results_command:results",
+        "Write predictions as DICOM: reports, copies with boxes.",
+    ),
     "feedback": (
         "ribsight.cli.feedback_command:feedback",
         "Export what readers said at the service; import records.",

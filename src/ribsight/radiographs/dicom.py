@@ -101,13 +101,46 @@ def silent_pydicom() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _read(content: bytes, *, wide: bool) -> Radiograph:
+def read_dicom_header(name: PurePath | str, content: bytes) -> Dataset:
+    """Return all of a file that stands before its pixels.
+
+    A parser in this process has no limits of its own: of a file that nobody has read in a guarded
+    one, give a first part only.
+
+    Args:
+        name: what errors call the file.
+        content: the file, or its first part.
+
+    Raises:
+        UnreadableImageError: it is no DICOM, deflated, or damaged.
+    """
+    if not is_dicom(content):
+        raise UnreadableImageError(name, "is no DICOM file")
+    try:
+        with silent_pydicom():
+            _readable_syntax(content)
+            return pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
+    except UnusableDicomError as error:
+        raise UnreadableImageError(name, str(error)) from error
+    except Exception as error:  # pydicom raises nearly anything on damaged bytes
+        kind = type(error).__name__
+        raise UnreadableImageError(
+            name, f"is a damaged DICOM file ({kind}): get the file again"
+        ) from error
+
+
+def _readable_syntax(content: bytes) -> UID:
     syntax = _transfer_syntax(content)
     # Inflating a small file may take all memory there is, even for its header alone.
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         raise UnusableDicomError("is a deflated DICOM file, which is not read: inflate it first")
     if not syntax:
         raise UnusableDicomError("does not say how it is encoded: it has no TransferSyntaxUID")
+    return syntax
+
+
+def _read(content: bytes, *, wide: bool) -> Radiograph:
+    syntax = _readable_syntax(content)
     dataset = pydicom.dcmread(io.BytesIO(content))
     header = read_header(dataset, syntax)
     notes: list[str] = []

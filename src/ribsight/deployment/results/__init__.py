@@ -16,6 +16,7 @@ from ribsight.deployment.results.options import (
     ResultOptions,
     SrKind,
     edition_of,
+    kind_of,
 )
 from ribsight.errors import RibsightError
 from ribsight.evaluation.predictions import ImagePrediction
@@ -36,6 +37,7 @@ __all__ = [
     "SrKind",
     "dicom_results",
     "edition_of",
+    "kind_of",
 ]
 
 

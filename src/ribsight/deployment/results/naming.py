@@ -52,8 +52,8 @@ class Naming:
         return named_uid(f"ribsight model {self.identity.sha256}")
 
     def _uid(self, *seed: object) -> str:
-        model = (self.identity.sha256, self.identity.version, self.options.key)
-        return named_uid(" ".join(map(str, ("ribsight result", *model, *seed))))
+        model = ("ribsight result", self.identity.sha256, self.options.key)
+        return named_uid(" ".join(map(str, (*model, *seed))))
 
     def constructor(self, kind: ResultObject) -> dict[str, Any]:
         """Return what the constructors of highdicom want to know of an object."""

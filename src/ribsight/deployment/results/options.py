@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ribsight.errors import RibsightError
 from ribsight.evaluation.predictions import Levels
 from ribsight.regions.formats.dicom_codes import FRACTURE, WRITTEN, Code
 from ribsight.regions.formats.dicom_report import finding_code
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 NOTICE = "Research use only. Not for diagnosis or treatment."
 SERIES_NUMBER = 910
@@ -135,3 +139,8 @@ def edition_of(levels: Mapping[str, Levels]) -> str:
     """
     said = {name: [one.doubtful, one.confident] for name, one in levels.items()}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def kind_of(made: "Dataset", options: ResultOptions) -> ResultObject:
+    """Return which kind an object of `options` is: each has a series number of its own."""
+    return ResultObject(list(ResultObject)[int(made.SeriesNumber) - options.series_number])
