@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -36,7 +37,7 @@ def test_a_film_comes_in_is_read_and_teaches(
     context = new_context()
     service = new_service(context)
     assert service.http
-    chest = {"Modality": "CR", "BodyPartExamined": "CHEST"}
+    chest: dict[str, Any] = {"Modality": "CR", "BodyPartExamined": "CHEST"}
     films = [write_film(tmp_path / f"{name}.dcm", **chest) for name in ("drawn", "negative")]
     assert stow(service.http.port, [one.read_bytes() for one in films]).status_code == 200
     drawn, negative = map(file_sha256, films)
