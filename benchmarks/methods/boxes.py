@@ -152,7 +152,9 @@ class BoxTraining:
         found = self.teacher([teacher.image for _, teacher in pairs])
         boxed = []
         for (student, _), one in zip(pairs, found, strict=True):
-            sure = one["scores"] >= _THRESHOLD
+            # Label 0 is nobody's, and torchvision refuses boxes without an area.
+            sides = (one["boxes"][:, 2:] - one["boxes"][:, :2]).amin(dim=1)
+            sure = (one["scores"] >= _THRESHOLD) & (one["labels"] > 0) & (sides >= _LEAST_SIDE)
             boxed.append(View(student.image, one["boxes"][sure], one["labels"][sure]))
         return boxed
 
