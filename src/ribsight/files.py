@@ -1,8 +1,9 @@
-"""Writing files so that a reader never meets half of one, and hashing them."""
+"""Writing files and folders so that a reader never meets half of one, and hashing files."""
 
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         # A folder that cannot be written to may not be asked about the file either.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it takes the name `path`, else it goes.
+
+    Raises:
+        RibsightError: `path` exists and is not an empty folder, or cannot be written.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise RibsightError(f"{path} exists already: give another --out or remove it")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if path.exists():
+            path.rmdir()
+        temporary.replace(path)
+    except OSError as error:
+        raise RibsightError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -11,7 +11,8 @@ from ribsight.cohort.cache import PixelCache, fill_cache
 from ribsight.cohort.tables import load_cohort
 from ribsight.detector.settings import MarkSettings
 from ribsight.distillation.augment import centred_on, draw_geometry, warp, warp_points
-from ribsight.distillation.batches import Batch, StepDataset, place_crops
+from ribsight.distillation.batch import Batch
+from ribsight.distillation.batches import StepDataset, place_crops
 from ribsight.distillation.crops import CropMaker, cut_maps, suspected
 from ribsight.distillation.method_table import method_of
 from ribsight.distillation.objective import step_objective

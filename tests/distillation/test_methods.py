@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ribsight.distillation.batches import Batch, Looks
+from ribsight.distillation.batch import Batch, Looks
 from ribsight.distillation.ensemble import TemporalEnsemble, brought_back
+from ribsight.distillation.method_settings import RibsightSettings
 from ribsight.distillation.method_table import (
     confident_labels,
     hard_labels,
@@ -17,7 +18,7 @@ from ribsight.distillation.method_table import (
 )
 from ribsight.distillation.methods import Method, Source, Target, stage_batch, targets
 from ribsight.distillation.objective import StepFacts, map_loss, step_objective
-from ribsight.distillation.recipe import BatchSettings, CropSettings, Recipe, RibsightSettings
+from ribsight.distillation.recipe import BatchSettings, CropSettings, Recipe
 from ribsight.distillation.sharpening import sharpen_logits
 from ribsight.errors import RibsightError
 from ribsight.findings import Supervision as S

@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader
 from ribsight.detector.folding import fold_frozen_norms
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.starting import start_from_model, starts_from_model
-from ribsight.distillation.batches import Batch, StepDataset
+from ribsight.distillation.batch import Batch
+from ribsight.distillation.batches import StepDataset
 from ribsight.distillation.checkpoint import (
     Checkpoint,
     Position,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ribsight.distillation.batches import Batch
+from ribsight.distillation.batch import Batch
 from ribsight.distillation.crops import cut_maps
 from ribsight.distillation.methods import Distance, Method, Target, targets
 from ribsight.findings import Supervision

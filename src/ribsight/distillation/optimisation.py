@@ -8,7 +8,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from ribsight.distillation.batches import Batch, place_crops
+from ribsight.distillation.batch import Batch
+from ribsight.distillation.batches import place_crops
 from ribsight.distillation.checkpoint import Position
 from ribsight.distillation.crops import CropMaker
 from ribsight.distillation.ensemble import Predictions, TemporalEnsemble, brought_back

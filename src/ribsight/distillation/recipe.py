@@ -7,6 +7,7 @@ import tomli_w
 from pydantic import Field, model_validator
 
 from ribsight.detector.settings import ImageSettings, MarkSettings, NetworkSettings
+from ribsight.distillation.method_settings import AalsSettings, BaselineSettings, RibsightSettings
 from ribsight.errors import RibsightError
 from ribsight.method_names import MethodName
 from ribsight.settings import Settings, parse_settings, read_toml
@@ -108,66 +109,6 @@ class TeacherSettings(Settings):
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     buffers: Literal["copy", "average"] = "copy"
-
-
-class AalsSettings(Settings):
-    """Adaptive asymmetric label sharpening: see `distillation.sharpening`."""
-
-    a0: float = 4.0
-    t: float = 0.4
-
-
-class BaselineSettings(Settings):
-    """Parameters of the methods that AALS is compared with; the defaults are the published ones.
-
-    Attributes:
-        pseudo_threshold: of `pseudo_labels`: the more probable of two classes (Lee 2013).
-        ensemble_decay: alpha of `temporal_ensembling` (Laine & Aila 2017).
-        confidence: of `fixmatch`: least probability of a pixel's hard label (Sohn et al. 2020).
-        temperature: of `temperature` (MixMatch, Berthelot et al. 2019).
-        image_weight: of the record, positive or negative, in `multiple_instance`, `log_sum_exp`,
-            `noisy_or` and `pcam`, against the maps, whose loss is a mean over cells and therefore
-            a hundredth of an image's.
-        sharpness: r of `log_sum_exp` (ChestX-ray8, Wang et al. 2017).
-        patch_cells: patches a side of `patches` (Li et al. 2018).
-        patch_region_weight: of drawn images in `patches` (Li et al. 2018).
-
-    """
-
-    pseudo_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    ensemble_decay: Annotated[float, Field(ge=0, lt=1)] = 0.6
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    temperature: Annotated[float, Field(gt=0, le=1)] = 0.5
-    image_weight: Annotated[float, Field(gt=0)] = 0.02
-    sharpness: Annotated[float, Field(gt=0)] = 10.0
-    patch_cells: Annotated[int, Field(ge=1)] = 16
-    patch_region_weight: Annotated[float, Field(gt=0)] = 5.0
-
-
-class RibsightSettings(Settings):
-    """Parameters of the method `ribsight`: AALS (`[aals]`), changed where it is known to be weak.
-
-    Attributes:
-        reach: map cells around a site within which its maximum decides how strongly it is
-            sharpened; 0: the maximum of the image, as in AALS.
-        centre_share: the centre t is at most this share of the image's highest probability, so
-            that the most suspicious site of every record-positive is raised; 0: t as it is.
-        unsure_from: pixels of a record-positive between this probability and t are neither
-            lesion nor background: they count nothing. 1: none is unsure, as in AALS.
-        image_weight: of the record itself, against the map: -log of the map's maximum m where it
-            says positive.
-        negative_weight: the same where it says negative, -log(1 - m): the worst false alarm.
-        side_margin: where the record names a side, a lesion can lie in that half of the picture
-            and this share of the width beyond the middle; 1: anywhere.
-
-    """
-
-    reach: Annotated[int, Field(ge=0)] = 8
-    centre_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    unsure_from: Annotated[float, Field(gt=0, le=1)] = 0.02
-    image_weight: Annotated[float, Field(ge=0)] = 0.02
-    negative_weight: Annotated[float, Field(ge=0)] = 0.02
-    side_margin: Share = 0.1
 
 
 class AugmentationSettings(Settings):

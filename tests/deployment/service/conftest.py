@@ -10,13 +10,13 @@ from tests.deployment.conftest import write_tiny_model
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.results import ResultOptions
 from ribsight.deployment.service.context import Context, open_context
+from ribsight.deployment.service.doors import Secrets
 from ribsight.deployment.service.node import Node
 from ribsight.deployment.service.serve import Service
 from ribsight.deployment.service.settings import (
     DestinationSettings,
     DicomSettings,
     HttpSettings,
-    Secrets,
     ServiceSettings,
     StoreSettings,
     WorkSettings,

@@ -7,16 +7,14 @@ from fastapi.testclient import TestClient
 
 from ribsight.deployment.service.app import create_app
 from ribsight.deployment.service.context import Context
+from ribsight.deployment.service.doors import Secrets, read_secrets, refuse_open_doors
 from ribsight.deployment.service.settings import (
     DicomSettings,
     HttpSettings,
-    Secrets,
     ServiceSettings,
     StoreSettings,
     TlsSettings,
-    read_secrets,
     read_service_settings,
-    refuse_open_doors,
 )
 from ribsight.errors import RibsightError
 

@@ -17,9 +17,10 @@ from ribsight.deployment.service import jobs, tables
 from ribsight.deployment.service.app import create_app
 from ribsight.deployment.service.context import Context, open_context
 from ribsight.deployment.service.delivery import Deliverer
+from ribsight.deployment.service.doors import Secrets
 from ribsight.deployment.service.http_server import HttpServer
 from ribsight.deployment.service.outcomes import Outcome, record_outcome
-from ribsight.deployment.service.settings import DestinationSettings, Secrets
+from ribsight.deployment.service.settings import DestinationSettings
 from ribsight.deployment.service.tables import State
 
 Deliver = Callable[[Context], None]

@@ -2,6 +2,7 @@ import hashlib
 import socket
 import ssl
 import struct
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -23,8 +24,10 @@ from tests.deployment.service.clients import (
 )
 from tests.deployment.service.conftest import NewContext, NewNode, quick_settings
 
+from ribsight.deployment.service import node as node_module
 from ribsight.deployment.service import tables
 from ribsight.deployment.service.context import Context
+from ribsight.deployment.service.intake import Accepted, Way, accept
 from ribsight.deployment.service.settings import DicomSettings, TlsSettings
 from ribsight.errors import RibsightError
 
@@ -50,6 +53,25 @@ def test_what_is_acknowledged_is_on_the_disk_under_its_hash(
         content = context.folder.image(one).read_bytes()
         assert hashlib.sha256(content).hexdigest() == one
     assert list(context.folder.incoming.iterdir()) == []
+
+
+def test_only_what_arrives_is_written_to_the_data_folder(
+    new_context: NewContext, new_node: NewNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = new_context()
+    elsewhere = tempfile.gettempdir()
+    arrived: list[Path] = []
+
+    def accept_and_tell(context: Context, path: Path, way: Way, sender: str) -> Accepted:
+        arrived.append(path)
+        return accept(context, path, way, sender)
+
+    monkeypatch.setattr(node_module, "accept", accept_and_tell)
+    node = new_node(context)
+    assert store(node.port, [dicom(1)]) == [0]
+    assert [path.parent for path in arrived] == [context.folder.incoming]
+    # Others in this process have a life of their own: multiprocessing keeps its sockets there.
+    assert tempfile.gettempdir() == elsewhere
 
 
 def test_the_same_image_again_is_the_same_image(new_context: NewContext, new_node: NewNode) -> None:

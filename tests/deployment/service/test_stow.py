@@ -16,8 +16,9 @@ from tests.deployment.service.conftest import NewContext, quick_settings
 from ribsight.deployment.service import tables
 from ribsight.deployment.service.app import create_app
 from ribsight.deployment.service.context import Context
+from ribsight.deployment.service.doors import Secrets
 from ribsight.deployment.service.http_server import HttpServer
-from ribsight.deployment.service.settings import HttpSettings, Secrets, TlsSettings
+from ribsight.deployment.service.settings import HttpSettings, TlsSettings
 
 LOCAL = "http://127.0.0.1:8042"
 ROUTE = "/dicom-web/studies"

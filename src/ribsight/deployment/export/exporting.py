@@ -24,7 +24,7 @@ from ribsight.deployment.export.parity import (
 )
 from ribsight.deployment.export.parity_report import ParityReport
 from ribsight.deployment.export.tolerance import DEFAULTS, Tolerance
-from ribsight.deployment.export.writing import BESIDE, new_folder, require_own, write_model
+from ribsight.deployment.export.writing import BESIDE, require_own, write_model
 from ribsight.detector.detect import Detector
 from ribsight.detector.maps import to_unit_interval
 from ribsight.detector.model_file import (
@@ -39,7 +39,7 @@ from ribsight.distillation.validation import drawn_subset
 from ribsight.errors import RibsightError
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.score import Scoring
-from ribsight.files import write_text
+from ribsight.files import atomic_folder, write_text
 from ribsight.findings import Split
 
 _MAKERS: dict[Format, tuple[str, str]] = {
@@ -129,7 +129,7 @@ def export(
         require_same_findings(original, known)
     caches = cache or (cohort / "cache" if cohort is not None else Path())
     graph, calibrated_on = _graph(network, description, known, caches, options)
-    with new_folder(out) as staging:
+    with atomic_folder(out) as staging:
         described_ = write_model(
             graph, description, folder, staging, options.format, options.precision
         )

@@ -1,10 +1,6 @@
 """The folder of an exported model: its files, its description, and what belongs to both."""
 
 import hashlib
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ribsight.deployment.calibration import FILE as CALIBRATION
@@ -100,23 +96,3 @@ def _beside(folder: Path) -> dict[str, str]:
         }
     except (OSError, ValueError) as error:
         raise RibsightError(f"cannot read the thresholds beside {folder}: {error}") from error
-
-
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder beside `out` that takes its name on success and goes on any failure.
-
-    Raises:
-        RibsightError: it cannot be written to.
-    """
-    staging = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    try:
-        staging.mkdir(parents=True)
-        yield staging
-        if out.is_dir():
-            out.rmdir()
-        staging.rename(out)
-    except OSError as error:
-        raise RibsightError(f"cannot write {out}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from ribsight.deployment.service.settings import HttpSettings, Secrets, is_loopback
+from ribsight.deployment.service.doors import Secrets, is_loopback
+from ribsight.deployment.service.settings import HttpSettings
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.service.bell import Bell
+from ribsight.deployment.service.doors import Secrets
 from ribsight.deployment.service.folder import DataFolder, OwnedFolder, own
 from ribsight.deployment.service.room import Room
-from ribsight.deployment.service.settings import Secrets, ServiceSettings
+from ribsight.deployment.service.settings import ServiceSettings
 from ribsight.deployment.service.store import Store
 
 

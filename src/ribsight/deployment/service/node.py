@@ -9,9 +9,10 @@ import logging
 import tempfile
 import threading
 import time
+from functools import partial
 from typing import Any
 
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, _config, dimse_messages, evt
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from sqlalchemy.exc import SQLAlchemyError
@@ -91,7 +92,6 @@ class Node:
         until = time.monotonic() + _STOP_SECONDS
         for association in established:
             association.join(max(until - time.monotonic(), 0))
-        tempfile.tempdir = None
 
     def _store(self, event: Event) -> int:
         sender = str(event.assoc.requestor.ae_title or "").strip()
@@ -116,8 +116,11 @@ def _set_up_pynetdicom(incoming: str) -> None:
     _config.ENFORCE_UID_CONFORMANCE = True
     _config.UNRESTRICTED_STORAGE_SERVICE = False
     _config.STORE_RECV_CHUNKED_DATASET = True
-    # Where it puts what arrives: on the disk with the data folder, and private.
-    tempfile.tempdir = incoming
+    # Where it puts what arrives: on the disk with the data folder, and private. There is no setting
+    # for it, and `tempfile.tempdir` would send everybody's files there.
+    dimse_messages.NamedTemporaryFile = partial(  # type: ignore[attr-defined, assignment]
+        tempfile.NamedTemporaryFile, dir=incoming
+    )
 
 
 def _entity(settings: DicomSettings) -> AE:

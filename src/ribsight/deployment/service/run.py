@@ -9,14 +9,11 @@ from pathlib import Path
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.results import ResultOptions
 from ribsight.deployment.service.context import open_context
+from ribsight.deployment.service.doors import read_secrets, refuse_open_doors
 from ribsight.deployment.service.logs import start_logging
 from ribsight.deployment.service.objects import options_of
 from ribsight.deployment.service.serve import Service
-from ribsight.deployment.service.settings import (
-    read_secrets,
-    read_service_settings,
-    refuse_open_doors,
-)
+from ribsight.deployment.service.settings import read_service_settings
 from ribsight.errors import RibsightError
 
 

@@ -11,13 +11,13 @@ from ribsight.deployment.service.app import create_app
 from ribsight.deployment.service.audit import AuditLog
 from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.delivery import Deliverer
+from ribsight.deployment.service.doors import refuse_open_doors
 from ribsight.deployment.service.housekeeping import Housekeeper
 from ribsight.deployment.service.http_server import HttpServer
 from ribsight.deployment.service.intake import drop_orphans
 from ribsight.deployment.service.logs import told
 from ribsight.deployment.service.node import Node
 from ribsight.deployment.service.objects import Objects
-from ribsight.deployment.service.settings import refuse_open_doors
 from ribsight.deployment.service.worker import Worker
 
 _LOG = logging.getLogger(__name__)

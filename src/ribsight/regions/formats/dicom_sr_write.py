@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ribsight.errors import RibsightError
+from ribsight.files import atomic_folder
 from ribsight.regions.annotations import Annotations
-from ribsight.regions.folders import atomic_folder
 from ribsight.regions.formats.dicom_codes import (
     ABSENT,
     ANY_FINDING,

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from ribsight.errors import RibsightError
+from ribsight.files import atomic_folder
 from ribsight.regions.annotations import Annotations, Collector, Fault, UnusableError
-from ribsight.regions.folders import atomic_folder
 from ribsight.regions.formats.format import Format, Holds, ReadOptions, csv_number
 from ribsight.regions.geometry import as_axis_box, checked_polygon, joined, number, sized_box
 from ribsight.regions.image_sizes import (

@@ -20,7 +20,8 @@ from tests.deployment.service.triage.conftest import (
 from tests.deployment.service.triage.seeding import add_image, add_result
 
 from ribsight.deployment.service.app import create_app
-from ribsight.deployment.service.settings import Secrets, ServiceSettings
+from ribsight.deployment.service.doors import Secrets
+from ribsight.deployment.service.settings import ServiceSettings
 from ribsight.deployment.service.triage.films import LONGEST_SIDE
 from ribsight.deployment.service.triage.heat import heat_png
 from ribsight.detector.maps import StoredImage

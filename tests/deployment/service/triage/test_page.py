@@ -24,7 +24,8 @@ from tests.deployment.service.triage.conftest import (
 from tests.deployment.service.triage.seeding import add_image
 
 from ribsight.deployment.service.app import create_app
-from ribsight.deployment.service.settings import Secrets, ServiceSettings
+from ribsight.deployment.service.doors import Secrets
+from ribsight.deployment.service.settings import ServiceSettings
 
 CONFIDENT = "rib, confident, 90 %, right"
 DOUBTFUL = "rib, doubtful, 40 %"
