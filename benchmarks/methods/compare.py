@@ -1,12 +1,12 @@
 """Means over trainings and paired differences, with intervals over trainings and patients."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from benchmarks.methods.plan import Plan, Unit
+from benchmarks.methods.plan import REFERENCE, Plan, Unit
 from benchmarks.methods.runs import predictions_file, shown_cohort
 from numpy.typing import NDArray
 
@@ -42,6 +42,7 @@ class Row:
         deviation: standard deviation over trainings; None for one.
         p: two-sided, of a difference; None for a figure.
         p_holm: adjusted over all variants against the same reference.
+        drawn: regions that training saw, mean over trainings.
 
     """
 
@@ -57,6 +58,7 @@ class Row:
     deviation: float | None
     p: float | None = None
     p_holm: float | None = None
+    drawn: float | None = None
 
 
 def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) -> pl.DataFrame:
@@ -76,12 +78,22 @@ def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) ->
                     scoring = Scoring(Protocol(), _REPLICATES, seed if plan.folds else 0)
                     one = score_on_cohort(read_predictions(file), truth, plan.evaluate, scoring)
                     scored.setdefault(variant, {})[seed] = dict(one.measured)
+        own: list[Row] = []
         for variant, trainings in scored.items():
-            rows += _figures(variant, reveal, trainings, over)
+            own += _figures(variant, reveal, trainings, over)
         for reference in references:
             if reference in scored:
-                rows += _differences(scored, reference, reveal, over)
+                own += _differences(scored, reference, reveal, over)
+        seeds = sorted({seed for trainings in scored.values() for seed in trainings})
+        drawn = [_drawn_regions(plan, out, cohort, reveal, seed) for seed in seeds]
+        rows += [replace(one, drawn=float(np.mean(drawn))) for one in own]
     return pl.DataFrame(rows)
+
+
+def _drawn_regions(plan: Plan, out: Path, cohort: Path, reveal: int, seed: int) -> int:
+    unit = Unit(variant=REFERENCE, reveal=reveal, seed=seed)
+    training = load_cohort(shown_cohort(cohort, unit, out, plan.folds)).select("train")
+    return sum(len(regions) for regions in training.drawn(revealed_only=True))
 
 
 def _figures(
@@ -131,7 +143,7 @@ def _differences(
     for finding, key in {(one.finding, one.figure) for one in rows}:
         family = [i for i, one in enumerate(rows) if (one.finding, one.figure) == (finding, key)]
         for place, p in zip(family, holm([rows[i].p for i in family]), strict=True):
-            adjusted[place] = Row(**{**vars(rows[place]), "p_holm": p})
+            adjusted[place] = replace(rows[place], p_holm=p)
     return adjusted
 
 
@@ -145,10 +157,10 @@ def _row(
     base: list[Measured] | None,
     over: Over,
 ) -> Row:
-    values, drawn = _values(runs, key), _drawn(runs, key)
+    values, drawn = _values(runs, key), _resamples(runs, key)
     if base is not None:
         # The same seed has the same regions and stage 1: trainings are paired, as patients are.
-        values, drawn = values - _values(base, key), drawn - _drawn(base, key)
+        values, drawn = values - _values(base, key), drawn - _resamples(base, key)
     resampled = over(values, drawn)
     low, high = np.quantile(resampled, [0.025, 0.975])
     return Row(
@@ -171,7 +183,7 @@ def _values(runs: list[Measured], key: str) -> NDArray[np.float64]:
     return np.array([np.nan if one is None or one.value is None else one.value for one in found])
 
 
-def _drawn(runs: list[Measured], key: str) -> NDArray[np.float64]:
+def _resamples(runs: list[Measured], key: str) -> NDArray[np.float64]:
     return np.stack([one.replicates[key] for one in runs])
 
 

@@ -4,8 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 from benchmarks.methods.compare import over_folds, over_trainings
-from benchmarks.methods.report import filled
+from benchmarks.methods.curve import points
+from benchmarks.methods.report import PAGE, RESULTS, filled
 from benchmarks.methods.table import markdown
+
+from ribsight.evaluation.plots import learning_plot
 
 ROWS = pl.DataFrame(
     [
@@ -27,6 +30,25 @@ def test_a_table_puts_the_best_first_and_differences_beside() -> None:
     assert lines[4].startswith("| aals | 3 | 0.500 (0.400 to 0.600) |")
     assert "+0.100 (+0.000 to +0.200), p 0.040" in lines[4]
     assert lines[5].startswith("| supervised |")
+
+
+def test_a_curve_has_a_point_a_variant_and_amount() -> None:
+    more = ROWS.with_columns(pl.lit(250.0).alias("drawn"), pl.lit(0.02).alias("deviation"))
+    less = more.with_columns(pl.col("mean") - 0.1, drawn=60.0)
+    rows = points(pl.concat([more, less]), "froc_score")
+    assert [(one.method, one.regions) for one in rows] == [
+        ("supervised", 60.0),
+        ("aals", 60.0),
+        ("supervised", 250.0),
+        ("aals", 250.0),
+    ]
+    assert [round(one.summary.mean.value or 0, 3) for one in rows] == [0.3, 0.4, 0.4, 0.5]
+    assert learning_plot(rows).svg_file().startswith(b"<?xml")
+
+
+def test_the_page_is_what_its_results_give() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert filled(page, RESULTS) == page
 
 
 def test_a_page_gets_its_tables_and_keeps_its_words(tmp_path: object) -> None:

@@ -180,7 +180,8 @@ def learning_plot(rows: Sequence[Trained]) -> Plot:
             label=_label(method),
         )
         dots = [(float(one.regions or 0), value) for one in own for value in one.summary.seeds]
-        axes.plot(*zip(*dots, strict=True), "o", color=colour, markersize=2.5, alpha=0.6)
+        if dots:
+            axes.plot(*zip(*dots, strict=True), "o", color=colour, markersize=2.5, alpha=0.6)
     if amounts[0] > 0 and amounts[-1] >= 4 * amounts[0]:
         axes.set_xscale("log")
         axes.xaxis.set_minor_locator(NullLocator())
