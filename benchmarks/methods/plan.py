@@ -57,19 +57,30 @@ class Unit(Settings):
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a plan.
+    """Read a plan. `like = "OTHER.toml"` takes what it does not say from a plan beside it.
 
     Raises:
         RibsightError: not readable, wrong keys, or no variant named "supervised".
 
     """
-    plan = parse_settings(Plan, read_toml(path), str(path))
+    plan = parse_settings(Plan, _said(path), str(path))
     if plan.variants.get(REFERENCE, {}).get("method") != "supervised":
         raise RibsightError(
             f'{path}: give [variants.{REFERENCE}] method = "supervised": all others start from '
             "its stage 1 and are compared with it"
         )
     return plan
+
+
+def _said(path: Path) -> dict[str, Any]:
+    own = read_toml(path)
+    like = own.pop("like", None)
+    if like is None:
+        return own
+    if like == path.name or Path(like).name != like:
+        raise RibsightError(f"{path}: like = '{like}' is no other plan in the same folder")
+    base = _said(path.parent / like)
+    return {**base, **own, "changes": {**base.get("changes", {}), **own.get("changes", {})}}
 
 
 def units(plan: Plan) -> list[Unit]:

@@ -1,15 +1,20 @@
 """How the benchmark of methods joins trainings: intervals over shared patients and over folds."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 from benchmarks.methods.compare import over_folds, over_trainings
 from benchmarks.methods.curve import points
+from benchmarks.methods.plan import read_plan, recipe_of, units
 from benchmarks.methods.report import PAGE, RESULTS, filled
 from benchmarks.methods.table import markdown
 
+from ribsight.errors import RibsightError
 from ribsight.evaluation.plots import learning_plot
 
+PLANS = RESULTS.parent / "plans"
 ROWS = pl.DataFrame(
     [
         {"finding": "fracture", "reveal": 100, "variant": name, "against": against, "figure": key,
@@ -46,6 +51,28 @@ def test_a_curve_has_a_point_a_variant_and_amount() -> None:
     assert learning_plot(rows).svg_file().startswith(b"<?xml")
 
 
+def test_every_plan_is_read_and_its_recipes_are_valid() -> None:
+    plans = [*sorted(PLANS.glob("fracatlas*.toml")), PLANS / "chest.toml", PLANS / "short.toml"]
+    for path in plans:
+        plan = read_plan(path)
+        recipes = [recipe_of(plan, path, one) for one in units(plan)]
+        assert len(recipes) == len(plan.variants) * len(plan.seeds) * len(plan.reveal)
+
+
+def test_a_plan_like_another_changes_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(
+        'recipe = "r.toml"\nreveal = [5]\nseeds = [0]\n[changes]\n"stage1.steps" = 3\n'
+        '"stage2.steps" = 4\n[variants]\nsupervised = { method = "supervised" }\n'
+    )
+    (tmp_path / "b.toml").write_text('like = "a.toml"\nseeds = [1]\n[changes]\n"stage2.steps" = 9')
+    plan = read_plan(tmp_path / "b.toml")
+    assert (plan.seeds, plan.reveal) == ([1], [5])
+    assert plan.changes == {"stage1.steps": 3, "stage2.steps": 9}
+    (tmp_path / "c.toml").write_text('like = "c.toml"')
+    with pytest.raises(RibsightError, match="no other plan in the same folder"):
+        read_plan(tmp_path / "c.toml")
+
+
 def test_the_page_is_what_its_results_give() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert filled(page, RESULTS) == page
@@ -54,8 +81,6 @@ def test_the_page_is_what_its_results_give() -> None:
 def test_a_page_gets_its_tables_and_keeps_its_words(tmp_path: object) -> None:
     ROWS.write_parquet(f"{tmp_path}/one.parquet")
     page = "Before.\n\n<!-- results one -->\nold\n<!-- end -->\n\nAfter.\n"
-    from pathlib import Path
-
     once = filled(page, Path(f"{tmp_path}"))
     assert once.startswith("Before.")
     assert once.endswith("After.\n")
