@@ -24,6 +24,8 @@ def test_every_radiograph_is_tested_once_and_validated_on_once() -> None:
         groups = one.radiographs.group_by("group").agg(pl.col("split").n_unique())
         assert groups["split"].max() == 1
     assert rows_of(folds[0], "val") == rows_of(folds[1], "test")
+    # Counted as `cohort split --fold 1/5` counts.
+    assert [one.provenance["split_fold"] for one in folds] == ["1/5", "2/5", "3/5", "4/5", "5/5"]
 
 
 def test_folds_have_equal_shares_of_positives() -> None:

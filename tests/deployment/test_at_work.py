@@ -134,7 +134,7 @@ def test_a_folder_at_work_moves_with_its_models_and_knows_them(
     with pytest.raises(RibsightError, match="leave --ensemble and --tta out"):
         DetectorAtWork.load(moved / "work", flip=True)
     (moved / "work" / "at_work.json").write_text("{}")
-    with pytest.raises(RibsightError, match=r"at_work\.json names no models"):
+    with pytest.raises(RibsightError, match=r"at_work\.json is no list of models"):
         DetectorAtWork.load(moved / "work")
 
 

@@ -180,6 +180,19 @@ def test_an_ensemble_is_calibrated_in_a_folder_of_its_own(trainable: Path, tmp_p
         (alone / name).unlink()
 
 
+def test_a_cohort_of_other_findings_is_refused_before_anything_is_predicted(
+    trainable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object, **named: object) -> None:
+        raise AssertionError("images were read for nothing")
+
+    monkeypatch.setattr("ribsight.deployment.calibrate.predict_validation", never)
+    model = write_tiny_model(tmp_path / "m", findings=("pneumothorax",))
+    command = ["calibrate", str(model), "--cohort", str(trainable), "--threads", "1", "--quiet"]
+    refused = CliRunner().invoke(cli, command)
+    assert "the model finds pneumothorax, the cohort knows fracture" in str(refused.exception)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -86,6 +86,7 @@ def calibrate(
         write_calibrated,
     )
     from ribsight.deployment.calibrate import calibrate as calibrated
+    from ribsight.deployment.identity import require_same_findings
     from ribsight.evaluation.operating_points import parse_aim
     from ribsight.evaluation.presets import read_protocol
     from ribsight.radiographs.eligibility import Policy
@@ -102,6 +103,7 @@ def calibrate(
     folder = require_folder(at_work, model, out)
     cohort = load_cohort(cohort_folder)
     require_sound(cohort)
+    require_same_findings(at_work.findings, cohort.findings)
     working = working_of(Policy(), processes, batch, accelerator, classify_views=False)
     predictions = predict_validation(at_work, cohort, working, progress=not quiet)
     found = calibrated(predictions, cohort, wanted)

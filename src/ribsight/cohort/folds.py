@@ -45,7 +45,7 @@ def fold_cohort(
     )
     provenance = {
         **{key: value for key, value in cohort.provenance.items() if key not in HELD_OUT_KEYS},
-        "split_fold": f"{fold} of {folds}",
+        "split_fold": f"{fold + 1}/{folds}",
         "split_seed": seed,
         "split_group": group or "cohort",
     }

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ribsight.documents import read_document, reading, require_model
 from ribsight.errors import RibsightError
 from ribsight.evaluation.curves import Floats
 from ribsight.evaluation.matching import MatchTable, Outcome
@@ -161,10 +162,10 @@ def read_calibration(folder: Path, model_sha256: str) -> Calibration:
         RibsightError: the file is damaged, or was written for another model.
     """
     path = folder / FILE
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
+    if not path.exists():
+        return Calibration()
+    with reading(path, "calibration"):
+        document = read_document(path, SCHEMA)
         model = document["model"]["sha256"]
         findings = {
             name: FindingCalibration(
@@ -173,17 +174,12 @@ def read_calibration(folder: Path, model_sha256: str) -> Calibration:
             )
             for name, one in document["findings"].items()
         }
-    except FileNotFoundError:
-        return Calibration()
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RibsightError(f"{path} is no calibration: {error!r}") from error
-    if model != model_sha256:
-        raise RibsightError(
-            f"the calibration in {path} was fitted for model {model[:12]}, not for "
-            f"{model_sha256[:12]}: probabilities do not carry over, run ribsight calibrate"
-        )
+    require_model(
+        model,
+        model_sha256,
+        f"the calibration in {path} was fitted",
+        "probabilities do not carry over, run ribsight calibrate",
+    )
     return Calibration(findings)
 
 

@@ -1,10 +1,8 @@
 """Two thresholds as readers know them: doubtful, and confident."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-from ribsight.errors import RibsightError
+from ribsight.documents import read_document, reading, require_model
 from ribsight.evaluation.operating_points import FILE, SCHEMA
 from ribsight.evaluation.predictions import Levels
 from ribsight.findings import Certainty
@@ -34,10 +32,10 @@ def read_levels(folder: Path, model_sha256: str) -> dict[str, Levels]:
         RibsightError: the file is damaged, or was written for another model.
     """
     path = folder / FILE
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
+    if not path.exists():
+        return {}
+    with reading(path, "file of operating points"):
+        document = read_document(path, SCHEMA)
         model = document["model"]["sha256"]
         chosen: dict[str, dict[str, float]] = {}
         for point in document["points"]:
@@ -47,15 +45,10 @@ def read_levels(folder: Path, model_sha256: str) -> dict[str, Levels]:
             finding: Levels(one[Certainty.DOUBTFUL], one[Certainty.CONFIDENT])
             for finding, one in chosen.items()
         }
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RibsightError(f"{path} is no file of operating points: {error!r}") from error
-    if model != model_sha256:
-        raise RibsightError(
-            f"the operating points in {path} were chosen for model {model[:12]}, not for "
-            f"{model_sha256[:12]}: a threshold does not carry over, run ribsight calibrate"
-        )
+    require_model(
+        model,
+        model_sha256,
+        f"the operating points in {path} were chosen",
+        "a threshold does not carry over, run ribsight calibrate",
+    )
     return levels

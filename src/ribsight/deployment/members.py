@@ -13,8 +13,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ribsight.documents import read_document, reading
 from ribsight.errors import RibsightError
 from ribsight.files import write_text
 
@@ -79,19 +79,13 @@ def read_members(folder: Path) -> Members:
         RibsightError: the file is damaged.
     """
     path = folder / FILE
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
+    with reading(path, "list of models that work together"):
+        document = read_document(path, SCHEMA)
         members = Members(
             folders=tuple(folder / one["path"] for one in document["members"]),
             sha256s=tuple(str(one["sha256"]) for one in document["members"]),
             flip=bool(document["flip"]),
         )
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RibsightError(f"{path} names no models that work together: {error!r}") from error
     if not members.folders:
-        raise RibsightError(f"{path} names no models that work together: members is empty")
+        raise RibsightError(f"{path} is no list of models that work together: it is empty")
     return members

@@ -4,13 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ribsight.deployment.watched import Watched
-from ribsight.errors import RibsightError
+from ribsight.documents import read_document, reading
 from ribsight.evaluation.predictions import Levels
 from ribsight.files import write_text
 
@@ -72,10 +71,8 @@ def read_reference(path: Path) -> Reference:
     Raises:
         RibsightError: no such file, or it is damaged.
     """
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
+    with reading(path, "reference of ribsight"):
+        document = read_document(path, SCHEMA)
         numbers = {
             name: np.array([np.nan if one is None else one for one in values], np.float64)
             for name, values in document["numbers"].items()
@@ -96,7 +93,3 @@ def read_reference(path: Path) -> Reference:
             watched=Watched(numbers, words),
             groups=groups,
         )
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RibsightError(f"{path} is no reference of ribsight: {error!r}") from error

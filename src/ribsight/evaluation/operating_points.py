@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ribsight.documents import read_document, reading, require_model
 from ribsight.errors import RibsightError
 from ribsight.evaluation.bootstrap import interval, weight_parts
 from ribsight.evaluation.curves import Floats, running_sums, tie_ends
@@ -275,22 +276,17 @@ def read_points(path: Path, model_sha256: str, protocol: Protocol) -> tuple[Oper
         RibsightError: no such file, not of this schema, chosen for another model, or an aim of
             marks under another protocol.
     """
-    try:
-        document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
+    with reading(path, "file of operating points"):
+        document = read_document(path, SCHEMA)
         model = document["model"]["sha256"]
         points = tuple(_point_from(one) for one in document["points"])
         own = protocol_from_dict(document["protocol"], str(path))
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RibsightError(f"{path} is no file of operating points: {error!r}") from error
-    if model != model_sha256:
-        raise RibsightError(
-            f"the operating points in {path} were chosen for model {model[:12]}, not for "
-            f"{model_sha256[:12]}: a threshold does not carry over, choose it again on validation"
-        )
+    require_model(
+        model,
+        model_sha256,
+        f"the operating points in {path} were chosen",
+        "a threshold does not carry over, choose it again on validation",
+    )
     if any(parse_aim(one.aim).kind in _OF_MARKS for one in points):
         require_equal(own, protocol)
     return points

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ribsight.errors import RibsightError
+from ribsight.documents import read_document, reading
 from ribsight.evaluation.predictions import (
     FailedImage,
     FindingPrediction,
@@ -66,12 +66,8 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         RibsightError: no such file, no JSON, or not of this schema.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or "schema" not in document:
-            raise RibsightError(f"{path} is no predictions file of ribsight: it names no schema")
-        if document["schema"] not in READ:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
+    with reading(path, "predictions file of ribsight"):
+        document = read_document(path, SCHEMA, older=READ)
         return Predictions(
             model=document["model"]["name"],
             model_sha256=document["model"]["sha256"],
@@ -83,10 +79,6 @@ def read_predictions(path: Path) -> Predictions:
                 for name, one in document.get("levels", {}).items()
             },
         )
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RibsightError(f"{path} is not a predictions file of ribsight: {error!r}") from error
 
 
 def image_document(image: ImagePrediction) -> dict[str, Any]:

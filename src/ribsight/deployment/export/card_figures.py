@@ -1,12 +1,12 @@
 """The figures of a model card, out of `evaluation.json`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ribsight.detector.model_file import ModelDescription
+from ribsight.documents import read_document, reading
 from ribsight.errors import RibsightError
 from ribsight.evaluation.documents import SCHEMA
 
@@ -58,19 +58,13 @@ def read_figures(path: Path | None, model_sha256: str, *, required: bool) -> Fig
     """
     if path is None:
         return Figures()
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise RibsightError(f"{path} holds {document['schema']}, not {SCHEMA}")
+    with reading(path, "evaluation of ribsight"):
+        document = read_document(path, SCHEMA)
         found = str(document["model"]["sha256"])
         split = str(document["cohort"]["split"])
         findings = tuple(FindingFigures(*one) for one in document["findings"].items())
         sentences = {str(one.document["froc_score"]["protocol"]) for one in findings}
         counts = [one.positive for one in findings]
-    except OSError as error:
-        raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RibsightError(f"{path} is no evaluation of ribsight: {error!r}") from error
     if found == model_sha256:
         return Figures(split, findings if counts else (), " ".join(sorted(sentences)))
     if required:

@@ -18,13 +18,13 @@ from ribsight.deployment.export.parity import (
     Shown,
     compare_models,
     files_of,
-    require_same_findings,
     shown_cohort,
     shown_files,
 )
 from ribsight.deployment.export.parity_report import ParityReport
 from ribsight.deployment.export.tolerance import DEFAULTS, Tolerance
 from ribsight.deployment.export.writing import BESIDE, require_own, write_model
+from ribsight.deployment.identity import require_same_findings
 from ribsight.detector.detect import Detector
 from ribsight.detector.maps import to_unit_interval
 from ribsight.detector.model_file import (
@@ -126,7 +126,7 @@ def export(
     known = None if cohort is None else load_cohort(cohort)
     if known is not None:
         require_sound(known)
-        require_same_findings(original, known)
+        require_same_findings(original.findings, known.findings)
     caches = cache or (cohort / "cache" if cohort is not None else Path())
     graph, calibrated_on = _graph(network, description, known, caches, options)
     with atomic_folder(out) as staging:

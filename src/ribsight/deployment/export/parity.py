@@ -237,16 +237,3 @@ def _agreement(
                 both += 1
                 del right[near[0]]
     return MarkAgreement(original, exported, both)
-
-
-def require_same_findings(original: Detector, cohort: Cohort) -> None:
-    """Refuse a cohort that cannot say how well the model does.
-
-    Raises:
-        RibsightError: it knows none of the model's findings.
-    """
-    if not set(original.findings) & set(cohort.findings):
-        raise RibsightError(
-            f"the model finds {', '.join(original.findings)}, the cohort knows "
-            f"{', '.join(cohort.findings)}: give the cohort that it was trained on"
-        )
