@@ -52,7 +52,7 @@ def test_a_curve_has_a_point_a_variant_and_amount() -> None:
 
 
 def test_every_plan_is_read_and_its_recipes_are_valid() -> None:
-    plans = [*sorted(PLANS.glob("fracatlas*.toml")), PLANS / "chest.toml", PLANS / "short.toml"]
+    plans = [one for one in sorted(PLANS.glob("*.toml")) if one.name != "healing.toml"]
     for path in plans:
         plan = read_plan(path)
         recipes = [recipe_of(plan, path, one) for one in units(plan)]
