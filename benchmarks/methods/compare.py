@@ -42,7 +42,7 @@ class Row:
         deviation: standard deviation over trainings; None for one.
         p: two-sided, of a difference; None for a figure.
         p_holm: adjusted over all variants against the same reference.
-        drawn: regions that training saw, mean over trainings.
+        drawn: regions that training saw, mean over trainings, rounded.
 
     """
 
@@ -58,7 +58,7 @@ class Row:
     deviation: float | None
     p: float | None = None
     p_holm: float | None = None
-    drawn: float | None = None
+    drawn: int | None = None
 
 
 def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) -> pl.DataFrame:
@@ -86,7 +86,7 @@ def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) ->
                 own += _differences(scored, reference, reveal, over)
         seeds = sorted({seed for trainings in scored.values() for seed in trainings})
         drawn = [_drawn_regions(plan, out, cohort, reveal, seed) for seed in seeds]
-        rows += [replace(one, drawn=float(np.mean(drawn))) for one in own]
+        rows += [replace(one, drawn=round(float(np.mean(drawn)))) for one in own]
     return pl.DataFrame(rows)
 
 
