@@ -7,8 +7,9 @@ from pydicom import uid
 from tests.deployment.service.triage.conftest import DAY, FIRST, RIB, Seeded
 from tests.deployment.service.triage.seeding import add_result
 
+from ribsight.deployment.service.triage.listed import Order, Query
 from ribsight.deployment.service.triage.records import By, import_records, read_table
-from ribsight.deployment.service.triage.worklist import Order, Query, worklist
+from ribsight.deployment.service.triage.worklist import worklist
 from ribsight.evaluation.predictions import FindingPrediction, Levels
 
 SCORED = ["high", "clavicle", "middle", "low"]

@@ -14,6 +14,7 @@ from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.tables import Kind, State
 from ribsight.deployment.service.triage.films import Film, Films
 from ribsight.deployment.service.triage.heat import heat_png
+from ribsight.deployment.service.triage.listed import ImageState
 from ribsight.deployment.service.triage.messages import (
     SentReview,
     film_message,
@@ -22,6 +23,7 @@ from ribsight.deployment.service.triage.messages import (
     review_message,
     time_text,
 )
+from ribsight.deployment.service.triage.recorded import records_of
 from ribsight.deployment.service.triage.review import Decision, DrawnBox, JudgedMark, mark_keys
 from ribsight.deployment.service.triage.reviews import (
     NewReview,
@@ -31,7 +33,6 @@ from ribsight.deployment.service.triage.reviews import (
     save_review,
 )
 from ribsight.deployment.service.triage.tables import prepare
-from ribsight.deployment.service.triage.worklist import ImageState, records_of
 from ribsight.evaluation.predictions import ImagePrediction
 from ribsight.evaluation.predictions_file import image_from
 from ribsight.radiographs.radiograph import UnreadableImageError

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, exists, or_, select
 from ribsight.deployment.service import tables as service
 from ribsight.deployment.service.tables import Kind
 from ribsight.deployment.service.triage.feedback import Feedback, ReviewedImage
+from ribsight.deployment.service.triage.recorded import is_about, records_of
 from ribsight.deployment.service.triage.review import Review
 from ribsight.deployment.service.triage.reviews import latest_reviews
 from ribsight.deployment.service.triage.tables import records, reviews
-from ribsight.deployment.service.triage.worklist import is_about, records_of
 
 _AT_ONCE = 500
 

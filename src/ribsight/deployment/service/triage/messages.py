@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from ribsight.deployment.service.triage.films import Film
+from ribsight.deployment.service.triage.listed import Page, Row, Scored
+from ribsight.deployment.service.triage.recorded import Recorded
 from ribsight.deployment.service.triage.review import Review, mark_keys
-from ribsight.deployment.service.triage.worklist import Page, Recorded, Row, Scored
 from ribsight.evaluation.predictions import ImagePrediction
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"

@@ -12,10 +12,11 @@ from ribsight import __version__
 from ribsight.deployment.service.context import Context
 from ribsight.deployment.service.triage.desk import Desk
 from ribsight.deployment.service.triage.gather import gather
+from ribsight.deployment.service.triage.listed import ImageState, Order
+from ribsight.deployment.service.triage.listed import Query as WorklistQuery
 from ribsight.deployment.service.triage.messages import Reader, SentReview, page_message
 from ribsight.deployment.service.triage.page import page_router
-from ribsight.deployment.service.triage.worklist import ImageState, Order, worklist
-from ribsight.deployment.service.triage.worklist import Query as WorklistQuery
+from ribsight.deployment.service.triage.worklist import worklist
 from ribsight.regions.formats.coco import coco_document
 
 ImageId = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]

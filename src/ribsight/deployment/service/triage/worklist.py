@@ -10,9 +10,7 @@ Orders, all but the last from the top:
 - `received`: the newest first.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -20,127 +18,35 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     Select,
-    Table,
     and_,
     case,
     exists,
     func,
     literal,
-    or_,
     select,
 )
 
 from ribsight.deployment.service import tables as service
 from ribsight.deployment.service.tables import Kind, State
+from ribsight.deployment.service.triage.listed import (
+    NOTHING,
+    ImageState,
+    Order,
+    Page,
+    Query,
+    Row,
+    Scored,
+)
+from ribsight.deployment.service.triage.recorded import (
+    Recorded,
+    is_about,
+    records_of,
+    state_rank,
+)
 from ribsight.deployment.service.triage.records import RANKS
 from ribsight.deployment.service.triage.tables import records, reviews
 from ribsight.evaluation.predictions import Levels
-from ribsight.findings import Acuity, Certainty, DiagnosisState, Side
-
-NOTHING = "none"
-"""The filter of certainty for images on which nothing was found."""
-
-
-class Order(StrEnum):
-    """What comes first."""
-
-    SCORE = "score"
-    UNCERTAINTY = "uncertainty"
-    DISAGREEMENT = "disagreement"
-    RECEIVED = "received"
-
-
-class ImageState(StrEnum):
-    """How far an image is."""
-
-    DONE = "done"
-    WAITING = "waiting"
-    NOT_PROCESSED = "not_processed"
-
-
-@dataclass(frozen=True)
-class Query:
-    """What is asked for.
-
-    Attributes:
-        reader: whose reviews make an image read.
-        finding: only its scores and certainty count; "" for all.
-        certainty: of the image: `confident`, `doubtful`, `none`; "" for any.
-        state: of the image; None for any.
-        read: whether the reader has; None for either.
-        since: received at or after, seconds since 1970; None for any.
-        until: received before.
-        order: what comes first.
-        offset: rows to pass over.
-        limit: rows to return.
-    """
-
-    reader: str
-    finding: str = ""
-    certainty: str = ""
-    state: ImageState | None = None
-    read: bool | None = None
-    since: float | None = None
-    until: float | None = None
-    order: Order = Order.SCORE
-    offset: int = 0
-    limit: int = 50
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One finding of an image in the list."""
-
-    finding: str
-    score: float
-    probability: float | None
-    certainty: str | None
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What records say of one finding of an image."""
-
-    state: DiagnosisState
-    acuity: Acuity
-    side: Side
-
-
-@dataclass(frozen=True)
-class Row:
-    """One image of the list.
-
-    Attributes:
-        id: SHA-256 of the received file.
-        received_at: seconds since 1970.
-        state: how far it is.
-        reason: why it was not processed.
-        findings: by name.
-        records: what the record says of each finding it knows.
-        read: whether the reader has saved a review.
-        complete: whether that says that nothing is missed.
-        why: why it stands where it stands, where the order does not tell by itself.
-    """
-
-    id: str
-    received_at: float
-    state: ImageState
-    reason: str
-    findings: tuple[Scored, ...]
-    records: Mapping[str, DiagnosisState]
-    read: bool
-    complete: bool
-    why: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some rows, how many there are in all, and how many of those the reader has not read."""
-
-    rows: tuple[Row, ...]
-    total: int
-    unread: int
-
+from ribsight.findings import Certainty, DiagnosisState
 
 _images, _jobs, _results = service.images.c, service.jobs.c, service.results.c
 _scores = service.scores.c
@@ -278,7 +184,7 @@ def _distance(levels: Mapping[str, Levels]) -> ColumnElement[float]:
 def _disagreement() -> ColumnElement[float]:
     """Return how far the probability is from the record's 0 or 1; null without such a record."""
     rank = (
-        select(func.max(_rank()))
+        select(func.max(state_rank()))
         .where(records.c.finding == _scores.finding, is_about(service.images))
         .correlate(service.scores, service.images)
         .scalar_subquery()
@@ -290,19 +196,6 @@ def _disagreement() -> ColumnElement[float]:
     )
 
 
-def _rank() -> ColumnElement[int]:
-    return case({state.value: rank for state, rank in RANKS.items()}, value=records.c.state)
-
-
-def is_about(images: Table) -> ColumnElement[bool]:
-    """Say that a record is about an image: by its file, instance, study or accession number."""
-    return or_(
-        and_(records.c.by == "image", records.c.key.in_([images.c.id, images.c.instance])),
-        and_(records.c.by == "study", records.c.key == images.c.study),
-        and_(records.c.by == "accession", records.c.key == images.c.accession),
-    )
-
-
 def _findings(connection: Connection, results: list[int]) -> dict[int, list[Scored]]:
     query = select(service.scores).where(_scores.result.in_([one for one in results if one]))
     found: dict[int, list[Scored]] = {}
@@ -310,26 +203,6 @@ def _findings(connection: Connection, results: list[int]) -> dict[int, list[Scor
         scored = Scored(row["finding"], row["score"], row["probability"], row["certainty"])
         found.setdefault(row["result"], []).append(scored)
     return found
-
-
-def records_of(connection: Connection, images: Sequence[str]) -> dict[str, dict[str, Recorded]]:
-    """Return what records say of images and findings.
-
-    Of several records of one finding the strongest state counts: positive, uncertain, negative.
-    """
-    query = (
-        select(_images.id, records)
-        .select_from(service.images)
-        .join(records, is_about(service.images))
-        .where(_images.id.in_(images))
-        .order_by(_rank())
-    )
-    known: dict[str, dict[str, Recorded]] = {}
-    for row in connection.execute(query).mappings():
-        state, acuity, side = (row[name] for name in ("state", "acuity", "side"))
-        said = Recorded(DiagnosisState(state), Acuity(acuity), Side(side))
-        known.setdefault(row["id"], {})[row["finding"]] = said
-    return known
 
 
 def _row(
