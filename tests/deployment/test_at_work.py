@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.deployment.conftest import write_tiny_model
+from tests.tiny_model import write_tiny_model
 
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.certainty import Levels, certainty, read_levels

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tests.deployment.conftest import write_tiny_model
+from tests.tiny_model import write_tiny_model
 
 from ribsight.cli.main import cli
 from ribsight.cohort.tables import load_cohort

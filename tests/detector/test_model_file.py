@@ -6,60 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.tiny_model import tiny_network, write_tiny_model
 
-from ribsight import __version__
 from ribsight.detector.detect import Detector
-from ribsight.detector.model_file import (
-    SCHEMA,
-    ModelDescription,
-    find_model,
-    load_model,
-    save_model,
-)
-from ribsight.detector.network import DetectorNetwork
-from ribsight.detector.settings import ImageSettings, MarkSettings, NetworkSettings
+from ribsight.detector.model_file import find_model, load_model
 from ribsight.errors import RibsightError
-from ribsight.radiographs.preprocess import Preprocessing
-
-NETWORK = NetworkSettings(backbone="test_efficientnet", weights="none", pyramid_channels=8)
-
-
-def write_model(folder: Path) -> DetectorNetwork:
-    torch.manual_seed(0)
-    network = DetectorNetwork(NETWORK, 2).eval()
-    description = ModelDescription.model_validate(
-        {
-            "schema": SCHEMA,
-            "name": "tiny",
-            "findings": ["rib_fracture", "clavicle_fracture"],
-            "images": ImageSettings(size=64),
-            "preprocessing": Preprocessing(64).key,
-            "intensity_mean": 0.5,
-            "intensity_std": 0.5,
-            "network": NETWORK,
-            "marks": MarkSettings(),
-            "recipe": {},
-            "training": {"method": "supervised"},
-            "cohort_sha256": "",
-            "ribsight": __version__,
-        }
-    )
-    save_model(network, description, folder)
-    return network
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    write_model(tmp_path / "model")
-    return tmp_path / "model"
+    return write_tiny_model(tmp_path / "model")
 
 
-def test_a_model_gives_the_same_maps_after_reading(tmp_path: Path) -> None:
-    network = write_model(tmp_path / "model")
+def test_a_model_gives_the_same_maps_after_reading(model: Path) -> None:
+    network = tiny_network()
     image = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     with torch.inference_mode():
         expected = torch.sigmoid(network(torch.from_numpy(image / np.float32(255))[None, None]))
-    detector = Detector.load(tmp_path / "model")
+    detector = Detector.load(model)
     assert detector.findings == ["rib_fracture", "clavicle_fracture"]
     np.testing.assert_allclose(detector.maps([image]), expected.numpy(), atol=1e-6)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.detector.test_model_file import NETWORK, write_model
+from tests.tiny_model import NETWORK, tiny_network, write_tiny_model
 
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.starting import start_from_model, starts_from_model
@@ -12,7 +12,8 @@ from ribsight.errors import RibsightError
 
 
 def test_backbone_pyramid_and_the_head_of_known_findings_are_taken_over(tmp_path: Path) -> None:
-    theirs = write_model(tmp_path / "run" / "model")
+    write_tiny_model(tmp_path / "run" / "model")
+    theirs = tiny_network()
     torch.manual_seed(1)
     mine = DetectorNetwork(NETWORK, 2)
     fresh = mine.head.weight[0].clone()
@@ -28,7 +29,7 @@ def test_backbone_pyramid_and_the_head_of_known_findings_are_taken_over(tmp_path
 
 
 def test_another_pyramid_is_refused(tmp_path: Path) -> None:
-    write_model(tmp_path / "model")
+    write_tiny_model(tmp_path / "model")
     wider = DetectorNetwork(NETWORK.model_copy(update={"pyramid_channels": 16}), 1)
     with pytest.raises(RibsightError, match=r"pyramid_channels = 8, the recipe 16"):
         start_from_model(wider, ("fracture",), tmp_path / "model")

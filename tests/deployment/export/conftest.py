@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tests.deployment.conftest import write_tiny_model
+from tests.tiny_model import write_tiny_model
 
 from ribsight.deployment.export.exporting import ExportOptions, export
 from ribsight.detector.model_file import Format, read_description

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.deployment.conftest import write_tiny_model
 from tests.deployment.export.conftest import Copies, write_points
+from tests.tiny_model import write_tiny_model
 
 from ribsight.cli.main import cli
 from ribsight.deployment.at_work import DetectorAtWork

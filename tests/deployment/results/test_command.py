@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 from pydicom import uid
-from tests.deployment.conftest import write_tiny_model
 from tests.deployment.results.conftest import COLUMNS, FOUND, ROWS, Verify, content_of, source
+from tests.tiny_model import write_tiny_model
 
 from ribsight.cli.results_command import results
 from ribsight.detector.model_file import load_model

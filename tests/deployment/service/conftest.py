@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.deployment.conftest import write_tiny_model
+from tests.tiny_model import write_tiny_model
 
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.results import ResultOptions

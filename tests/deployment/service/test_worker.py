@@ -7,9 +7,9 @@ import pytest
 from pydicom import dcmread
 from sqlalchemy import select, update
 from tests.archive.conftest import dicom
-from tests.deployment.conftest import write_tiny_model
 from tests.deployment.service.clients import SC, SR
 from tests.deployment.service.conftest import NewContext, quick_settings
+from tests.tiny_model import write_tiny_model
 
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.results import ResultOptions
