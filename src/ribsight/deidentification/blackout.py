@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from ribsight.deidentification.dataset import LOOKED_AT, state_painted
-from ribsight.deidentification.opening import Film, open_film, silent_pydicom
+from ribsight.deidentification.opening import Film, open_film
 from ribsight.deidentification.pixels import CleanPixels, plain_pixels
 from ribsight.deidentification.writing import file_content
 from ribsight.radiographs.attributes import UnusableDicomError
+from ribsight.radiographs.dicom import silent_pydicom
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in stored pixels; right and bottom are outside."""

@@ -12,12 +12,13 @@ from ribsight.deidentification.dataset import (
     clean_dataset,
     state_painted,
 )
-from ribsight.deidentification.opening import Film, open_dataset, open_film, silent_pydicom
+from ribsight.deidentification.opening import Film, open_dataset, open_film
 from ribsight.deidentification.pixels import clean_pixels
 from ribsight.deidentification.subject import Policy, Subject, subject_of
 from ribsight.deidentification.values import parse_day
 from ribsight.deidentification.writing import file_content
 from ribsight.radiographs.attributes import UnusableDicomError, text, words
+from ribsight.radiographs.dicom import silent_pydicom
 from ribsight.radiographs.view import read_view
 
 NO_PATIENT = "names no patient: its study stands for one"

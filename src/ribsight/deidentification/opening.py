@@ -1,10 +1,6 @@
 """A DICOM file's bytes -> dataset, header, stored values and picture, or the reason why not."""
 
 import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,20 +81,3 @@ def open_dataset(content: bytes, *, pixels: bool = True) -> tuple[Dataset, UID]:
     if not is_standard_uid(syntax):
         raise UnusableDicomError("does not say how it is encoded, or in a way nobody knows")
     return pydicom.dcmread(io.BytesIO(content), stop_before_pixels=not pixels), syntax
-
-
-@contextmanager
-def silent_pydicom() -> Iterator[None]:
-    """Keep pydicom from warning and logging: it quotes values, which may name the patient."""
-    logger = logging.getLogger("pydicom")
-    was_disabled, level = logger.disabled, logger.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logger.disabled = True
-        # Loggers of modules below it ask for its level, not whether it is disabled.
-        logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            logger.disabled = was_disabled
-            logger.setLevel(level)
