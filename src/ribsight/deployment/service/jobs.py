@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from ribsight.deployment.service import tables
 from ribsight.deployment.service.store import Store
@@ -67,24 +67,19 @@ def claim(store: Store, owner: str, count: int, lease_seconds: float) -> list[Jo
 
 def release(store: Store, given: Sequence[Job], *, wait_seconds: float = 0.0) -> None:
     """Give jobs back as if they had not been begun, to be taken again after a while."""
-    jobs = tables.jobs.c
     for job in given:
-        with store.writing() as connection:
-            connection.execute(
-                update(tables.jobs)
-                .where(jobs.id == job.id, jobs.owner == job.owner, jobs.state == State.IN_PROGRESS)
-                .values(
-                    state=State.SCHEDULED,
-                    owner=None,
-                    lease_until=None,
-                    attempts=job.attempts - 1,
-                    not_before=time.time() + wait_seconds,
-                )
-            )
+        _give_back(store, job, job.attempts - 1, wait_seconds)
 
 
 def postpone(store: Store, job: Job, wait_seconds: float) -> None:
     """Give a job back that failed; the attempt counts."""
+    _give_back(store, job, tables.jobs.c.attempts, wait_seconds)
+
+
+def _give_back(
+    store: Store, job: Job, attempts: int | ColumnElement[int], wait_seconds: float
+) -> None:
+    """Give a job back, unless it has become another's."""
     jobs = tables.jobs.c
     with store.writing() as connection:
         connection.execute(
@@ -94,6 +89,7 @@ def postpone(store: Store, job: Job, wait_seconds: float) -> None:
                 state=State.SCHEDULED,
                 owner=None,
                 lease_until=None,
+                attempts=attempts,
                 not_before=time.time() + wait_seconds,
             )
         )
