@@ -12,6 +12,7 @@ import numpy as np
 from ribsight.documents import read_document, reading, require_model
 from ribsight.errors import RibsightError
 from ribsight.evaluation.curves import Floats
+from ribsight.evaluation.documents import origin
 from ribsight.evaluation.matching import MatchTable, Outcome
 from ribsight.evaluation.measure import Measured
 from ribsight.evaluation.score import Scored
@@ -132,12 +133,9 @@ def write_calibration(
     Raises:
         RibsightError: `path` cannot be written.
     """
-    evaluation = scored.evaluation
     document = {
         "schema": SCHEMA,
-        "model": {"name": evaluation.model, "sha256": evaluation.model_sha256},
-        "cohort": {"fingerprint": evaluation.cohort_fingerprint, "split": evaluation.split},
-        "protocol": evaluation.protocol.to_dict(),
+        **origin(scored.evaluation),
         "prevalence": prevalence,
         "findings": {
             name: {

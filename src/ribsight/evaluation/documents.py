@@ -20,13 +20,20 @@ def write_evaluation(evaluation: Evaluation, path: Path) -> None:
     write_text(path, json.dumps(evaluation_document(evaluation), indent=1, allow_nan=False) + "\n")
 
 
+def origin(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what binds a document to the model, the data and the protocol it was made from."""
+    return {
+        "model": {"name": evaluation.model, "sha256": evaluation.model_sha256},
+        "cohort": {"fingerprint": evaluation.cohort_fingerprint, "split": evaluation.split},
+        "protocol": evaluation.protocol.to_dict(),
+    }
+
+
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return what `write_evaluation` writes."""
     return {
         "schema": SCHEMA,
-        "model": {"name": evaluation.model, "sha256": evaluation.model_sha256},
-        "cohort": {"fingerprint": evaluation.cohort_fingerprint, "split": evaluation.split},
-        "protocol": evaluation.protocol.to_dict(),
+        **origin(evaluation),
         "bootstrap": {
             "resampled": "groups",
             "replicates": evaluation.replicates,

@@ -15,6 +15,7 @@ from ribsight.documents import read_document, reading, require_model
 from ribsight.errors import RibsightError
 from ribsight.evaluation.bootstrap import interval, weight_parts
 from ribsight.evaluation.curves import Floats, running_sums, tie_ends
+from ribsight.evaluation.documents import origin
 from ribsight.evaluation.froc import denominator, false_marks
 from ribsight.evaluation.matching import MatchTable, Outcome
 from ribsight.evaluation.protocol import Protocol, protocol_from_dict, require_equal
@@ -232,12 +233,9 @@ def write_points(points: Sequence[OperatingPoint], scored: Scored, path: Path) -
     Raises:
         RibsightError: `path` cannot be written.
     """
-    evaluation = scored.evaluation
     document = {
         "schema": SCHEMA,
-        "model": {"name": evaluation.model, "sha256": evaluation.model_sha256},
-        "cohort": {"fingerprint": evaluation.cohort_fingerprint, "split": evaluation.split},
-        "protocol": evaluation.protocol.to_dict(),
+        **origin(scored.evaluation),
         "points": [asdict(one) for one in points],
     }
     write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
