@@ -17,7 +17,7 @@ train() {  # RUN OPTION...: start a run, or go on with it
 say() { printf '\n[%3d s] %s\n' "$SECONDS" "$*"; }
 
 say "a registry that never was: films as DICOM, codes, reports, an expert's few drawings"
-ribsight simulate "$out/registry" --settings "$here/demo_registry.toml" --patients 600 --seed 11 --prevalence 0.5 \
+ribsight simulate "$out/registry" --settings "$here/registries/demo.toml" --patients 600 --seed 11 --prevalence 0.5 \
   --drawn 100 --processes 2
 say "what the hospital wrote becomes diagnoses"
 ribsight label --codes "$out/registry/codes.csv" --coding-system icd-10-cm --reports "$out/registry/reports.csv" \
