@@ -77,10 +77,15 @@ def _said(path: Path) -> dict[str, Any]:
     like = own.pop("like", None)
     if like is None:
         return own
-    if like == path.name or Path(like).name != like:
-        raise RibsightError(f"{path}: like = '{like}' is no other plan in the same folder")
-    base = _said(path.parent / like)
-    return {**base, **own, "changes": {**base.get("changes", {}), **own.get("changes", {})}}
+    if not isinstance(like, str) or Path(like).name != like:
+        raise RibsightError(f"{path}: like = {like!r} is no plan in the same folder")
+    base = read_toml(path.parent / like)
+    if "like" in base:
+        raise RibsightError(f"{path}: like = '{like}', which is like another: name that one")
+    changes = [one.get("changes", {}) for one in (base, own)]
+    if not all(isinstance(one, dict) for one in changes):
+        raise RibsightError(f"{path}: changes is a table, [changes], here and in {like}")
+    return {**base, **own, "changes": changes[0] | changes[1]}
 
 
 def units(plan: Plan) -> list[Unit]:

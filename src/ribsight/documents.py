@@ -24,7 +24,7 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise RibsightError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RibsightError(f"{path} is no {kind}: {error!r}") from error
 
 
@@ -38,9 +38,11 @@ def read_document(path: Path, schema: str, *, older: Collection[str] = ()) -> An
 
     Raises:
         RibsightError: it is of another schema.
-        OSError, ValueError, KeyError, TypeError: as `reading` takes them.
+        OSError, ValueError: cannot be read, or is no JSON that names its schema.
     """
     document = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(document, dict) or "schema" not in document:
+        raise ValueError("it names no schema")
     if document["schema"] != schema and document["schema"] not in older:
         raise RibsightError(f"{path} holds {document['schema']}, not {schema}")
     return document

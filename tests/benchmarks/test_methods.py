@@ -68,8 +68,22 @@ def test_a_plan_like_another_changes_what_it_says(tmp_path: Path) -> None:
     plan = read_plan(tmp_path / "b.toml")
     assert (plan.seeds, plan.reveal) == ([1], [5])
     assert plan.changes == {"stage1.steps": 3, "stage2.steps": 9}
-    (tmp_path / "c.toml").write_text('like = "c.toml"')
-    with pytest.raises(RibsightError, match="no other plan in the same folder"):
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('like = "c.toml"', "which is like another"),
+        ('like = "../a.toml"', "no plan in the same folder"),
+        ("like = 3", "no plan in the same folder"),
+        ('like = "none.toml"', "none.toml"),
+        ('like = "a.toml"\nchanges = 1', "changes is a table"),
+    ],
+)
+def test_a_plan_like_nothing_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "a.toml").write_text('recipe = "r.toml"')
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(RibsightError, match=sentence):
         read_plan(tmp_path / "c.toml")
 
 

@@ -160,9 +160,9 @@ def read_calibration(folder: Path, model_sha256: str) -> Calibration:
         RibsightError: the file is damaged, or was written for another model.
     """
     path = folder / FILE
-    if not path.exists():
-        return Calibration()
     with reading(path, "calibration"):
+        if not path.exists():
+            return Calibration()
         document = read_document(path, SCHEMA)
         model = document["model"]["sha256"]
         findings = {

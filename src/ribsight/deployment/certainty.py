@@ -32,9 +32,9 @@ def read_levels(folder: Path, model_sha256: str) -> dict[str, Levels]:
         RibsightError: the file is damaged, or was written for another model.
     """
     path = folder / FILE
-    if not path.exists():
-        return {}
     with reading(path, "file of operating points"):
+        if not path.exists():
+            return {}
         document = read_document(path, SCHEMA)
         model = document["model"]["sha256"]
         chosen: dict[str, dict[str, float]] = {}

@@ -224,6 +224,9 @@ def test_jobs_are_taken_in_order_and_one_that_was_begun_before_alone(
     jobs.release(context.store, rest)
     again = jobs.claim(context.store, "b", 4, 60)
     assert [one.attempts for one in again] == [1, 1, 1]
+    # One that failed was begun: that counts, and makes it be taken alone.
+    jobs.postpone(context.store, again[0], 0)
+    assert [one.attempts for one in jobs.claim(context.store, "b", 4, 60)] == [2]
 
 
 def test_an_image_that_ends_the_service_each_time_is_set_aside(
