@@ -62,7 +62,7 @@ def _mistake(kind: type[Settings], error: Any) -> str:
 
 def _keys_at(kind: type[Settings], location: list[str]) -> list[str]:
     for part in location:
-        if part.isdigit():  # the place in a list of tables, whose keys are known by now
+        if part not in kind.model_fields:  # the place in a list of tables, or a table's own name
             continue
         annotation: Any = kind.model_fields[part].annotation
         kind = next(o for o in _types_in(annotation) if issubclass(o, Settings))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -139,3 +140,49 @@ def test_bad_input_is_one_sentence(run: Path, trainable: Path, tmp_path: Path) -
     assert "no radiograph in split 'test'" in fails(
         "evaluate", run, "--cohort", trainable, "--split", "test", "--out", tmp_path
     )
+
+
+AUDIT = """
+[fracture.present_if_positive]
+value = 0.9
+answers = 40
+[fracture.present_if_negative]
+value = 0.04
+answers = 40
+"""
+
+
+def test_the_figures_of_an_audit_go_into_the_run(trainable: Path, tmp_path: Path) -> None:
+    (tmp_path / "noise.toml").write_text(AUDIT)
+    start = ("train", "--cohort", trainable, "--recipe", RECIPE, "--quiet")
+    audited = ("--audit", tmp_path / "noise.toml", "--out", tmp_path / "run")
+    said = fails(*start, *audited, "--method", "aals")
+    assert "record_noise needs a method that asks" in said
+    assert not (tmp_path / "run").exists()
+    done = ribsight(*start, *audited, "--method", "ribsight")
+    assert done.returncode == 0, done.stderr
+    recipe = tomllib.loads((tmp_path / "run" / "config.toml").read_text())["recipe"]
+    assert recipe["record_noise"] == {
+        "fracture": {"positive_predictive_value": 0.9, "negative_predictive_value": 0.96}
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("value = 0.9", "value = nan", "fracture.present_if_positive.value is no share of studies"),
+        ("value = 0.04", "value = 4", "fracture.present_if_negative.value is 4"),
+        ("negative]", "unknown]", "fracture.present_if_negative.value is no share of studies"),
+        ("fracture", "rib", "record_noise.rib is no finding of the cohort (fracture)"),
+        ("0.9", "0.04", "must sum to more than 1"),
+        (AUDIT, "", "names no finding"),
+    ],
+)
+def test_an_audit_that_says_nothing_is_refused(
+    trainable: Path, tmp_path: Path, old: str, new: str, sentence: str
+) -> None:
+    (tmp_path / "noise.toml").write_text(AUDIT.replace(old, new))
+    assert sentence in fails(
+        "train", "--cohort", trainable, "--recipe", RECIPE, "--method", "ribsight",
+        "--audit", tmp_path / "noise.toml", "--out", tmp_path / "run",
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from ribsight.distillation.method_settings import RibsightSettings
 from ribsight.distillation.method_table import (
     confident_labels,
     hard_labels,
-    maximum_loss,
+    highest,
     method_of,
 )
 from ribsight.distillation.methods import Method, Source, Target, stage_batch, targets
@@ -134,10 +134,11 @@ def test_the_map_loss_is_the_mean_cross_entropy() -> None:
     torch.testing.assert_close(map_loss(logits, target, 5.0)[0, 0], half * 8 / 4)
 
 
-def test_the_image_loss_looks_at_the_maximum() -> None:
+def test_the_image_is_what_its_highest_cell_says() -> None:
     logits = torch.full((1, 1, 2, 2), -9.0)
     logits[0, 0, 1, 1] = 0.0
-    assert float(maximum_loss(logits)) == pytest.approx(0.6931, abs=1e-4)
+    for said in highest(logits):
+        assert float(-said) == pytest.approx(0.6931, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -345,13 +346,12 @@ def test_our_method_leaves_the_unsure_out_and_helps_every_site() -> None:
     probability = torch.full((1, 1, 1, 40), 0.001)
     probability[0, 0, 0, 2], probability[0, 0, 0, 35], probability[0, 0, 0, 20] = 0.99, 0.5, 0.2
     logits = torch.logit(probability)
-    settings = {"ribsight": {"reach": 5, "unsure_from": 0.02, "image_weight": 0.0}}
+    settings = {"ribsight": {"reach": 5, "unsure_from": 0.02}}
     changed = recipe("ribsight").model_copy(
         update={"ribsight": RibsightSettings.model_validate(settings["ribsight"])}
     )
     method = method_of(changed)
     assert method.positive_target is not None
-    assert method.image_loss is None
     target = method.positive_target(logits)
     ours, theirs = target.map[0, 0, 0], sharpen_logits(logits)[0, 0, 0]
     assert float(theirs[35]) == pytest.approx(0.503, abs=2e-3)
@@ -405,7 +405,7 @@ def test_the_worst_false_alarm_of_a_negative_costs_as_a_whole() -> None:
 def test_stage_1_is_the_same_for_every_method_that_has_a_teacher() -> None:
     method = method_of(recipe("patches")).in_stage(1)
     assert method.known_loss is None
-    assert method.image_loss is None
+    assert method.record is None
     assert method_of(recipe("aals")).in_stage(2).push_centre == 0.4
 
 
@@ -414,6 +414,14 @@ def test_what_is_said_of_whole_images_is_refused_on_crops(name: MethodName) -> N
     on_crops = recipe(name).model_copy(update={"crops": CropSettings(size=64)})
     with pytest.raises(RibsightError, match="need not hold the lesion"):
         method_of(on_crops)
+
+
+def test_ours_is_taken_on_crops_once_it_asks_no_positive_image_as_a_whole() -> None:
+    changes = {"crops": CropSettings(size=64), "ribsight": RibsightSettings(image_weight=0.0)}
+    method = method_of(recipe("ribsight").model_copy(update=changes))
+    # A negative record is true of every crop.
+    assert method.record is not None
+    assert method.record.negative > 0
 
 
 def test_facts_survive_being_a_vector() -> None:
@@ -429,16 +437,12 @@ def test_pooled_methods_ask_negative_images_too(name: MethodName) -> None:
     """Without it the whole map rises: nothing but a mean over cells would hold it down."""
     asked = recipe(name)
     method, weight = method_of(asked), asked.baselines.image_weight
-    assert method.negative_loss is not None
-    assert method.image_loss is not None
-    one_cell = torch.tensor([[[[0.7]]]])
+    assert method.record is not None
     # On a map of one cell every pooling is that cell.
-    torch.testing.assert_close(
-        method.negative_loss(one_cell), weight * torch.nn.functional.softplus(one_cell[:, :, 0, 0])
-    )
-    torch.testing.assert_close(
-        method.image_loss(one_cell), weight * torch.nn.functional.softplus(-one_cell[:, :, 0, 0])
-    )
+    one_cell = torch.full((2, 1, 1, 1), 0.7)
+    loss = method.record.loss(one_cell, torch.tensor([[S.NEGATIVE], [S.POSITIVE]]))
+    expected = weight * torch.nn.functional.softplus(torch.tensor([[0.7], [-0.7]]))
+    torch.testing.assert_close(loss, expected)
 
 
 def test_with_a_centre_of_its_own_every_record_positive_is_pushed() -> None:

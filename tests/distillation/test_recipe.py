@@ -30,6 +30,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
         load_recipe(RECIPES / "test.toml", {"teacher.decai": 0.5})
 
 
+def test_an_unknown_key_below_a_name_of_ones_own_is_refused_too() -> None:
+    with pytest.raises(RibsightError, match=r"did you mean 'positive_predictive_value'"):
+        load_recipe(RECIPES / "test.toml", {"record_noise.fracture.positive_predictive": 0.9})
+
+
 def test_every_mistake_is_listed() -> None:
     changes = {"teacher.decay": 1.5, "methd": "aals", "stage1.steps": "many"}
     with pytest.raises(RibsightError, match="3 mistakes") as caught:

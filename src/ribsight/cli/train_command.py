@@ -29,6 +29,10 @@ _INTERRUPTED = 130
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Of the recipe, e.g. aals.t=0.3."
 )
+@click.option(
+    "--audit", type=_PATH, metavar="TOML",
+    help="noise.toml of `ribsight label`: allow for records that err.",
+)  # fmt: skip
 @click.option("--stage1", type=_PATH, metavar="RUN", help="Take the end of stage 1 from this run.")
 @click.option("--cache", type=_PATH, help="Folder of network images. [default: COHORT/cache]")
 @click.option(
@@ -64,6 +68,7 @@ def train(
     method: str | None,
     seed: int | None,
     changes: tuple[str, ...],
+    audit: Path | None,
     stage1: Path | None,
     cache: Path | None,
     accelerator: str,
@@ -84,7 +89,7 @@ def train(
     """
     new = (cohort, recipe, out)
     if stopped is not None:
-        if any((*new, method, seed is not None, changes, stage1)):
+        if any((*new, method, seed is not None, changes, audit, stage1)):
             raise click.UsageError("--resume takes everything but the machine from the run itself")
     elif None in new:
         raise click.UsageError("give --cohort, --recipe and --out (or --resume RUN)")
@@ -95,6 +100,7 @@ def train(
     from ribsight.distillation.tensorboard import TensorBoardObserver
     from ribsight.distillation.train import resume as resume_run
     from ribsight.distillation.train import train as train_run
+    from ribsight.records.noise import predictive_values
 
     run = stopped if stopped is not None else out
     assert run is not None
@@ -115,6 +121,8 @@ def train(
         assert out is not None
         wanted: dict[str, Any] = dict(_change(one) for one in changes)
         wanted |= {k: v for k, v in (("method", method), ("seed", seed)) if v is not None}
+        if audit is not None:
+            wanted["record_noise"] = predictive_values(audit)
         is_finished = train_run(
             load_recipe(recipe, wanted),
             cohort,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ribsight.settings import Settings
 
@@ -67,3 +67,25 @@ class RibsightSettings(Settings):
     image_weight: Annotated[float, Field(ge=0)] = 0.02
     negative_weight: Annotated[float, Field(ge=0)] = 0.02
     side_margin: Share = 0.1
+
+
+class PredictiveValues(Settings):
+    """How far the records of one finding are to be believed, as an audit measures it.
+
+    Attributes:
+        positive_predictive_value: share of record-positive studies that have the finding.
+        negative_predictive_value: share of record-negative studies that have it not.
+
+    """
+
+    positive_predictive_value: Annotated[float, Field(gt=0, le=1)] = 1.0
+    negative_predictive_value: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @model_validator(mode="after")
+    def _records_tell_something(self) -> "PredictiveValues":
+        if self.positive_predictive_value + self.negative_predictive_value <= 1:
+            raise ValueError(
+                "the two predictive values must sum to more than 1: else a positive record makes "
+                "the finding no likelier than a negative one"
+            )
+        return self

@@ -1,6 +1,7 @@
 """The rows of the central table: every method that a recipe can name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from ribsight.distillation import pooling
 from ribsight.distillation.methods import Distance, Knowledge, Method, Source, Target, everywhere
 from ribsight.distillation.recipe import Recipe
+from ribsight.distillation.record_term import Pool, RecordTerm
 from ribsight.distillation.sharpening import (
     check_aals,
     image_centre,
@@ -23,11 +25,16 @@ from ribsight.findings import Supervision
 from ribsight.method_names import MethodName
 
 
-def method_of(recipe: Recipe) -> Method:
+def method_of(recipe: Recipe, findings: tuple[str, ...] = ()) -> Method:
     """Return the method that a recipe names, with its parameters.
 
+    Args:
+        recipe: of the run.
+        findings: of the cohort, in the order of the maps; needed if the recipe has `record_noise`.
+
     Raises:
-        RibsightError: parameters out of range, or crops where only whole images make sense.
+        RibsightError: parameters out of range, crops where only whole images make sense, or noise
+            of records that the method never asks or of a finding that the cohort has not.
 
     """
     make = _WITH_PARAMETERS.get(recipe.method)
@@ -39,7 +46,24 @@ def method_of(recipe: Recipe) -> Method:
             "positive, and a crop need not hold the lesion; set crops.size = 0"
             + (" or ribsight.image_weight = 0" if method.name == "ribsight" else "")
         )
-    return method
+    return _allowing_for_noise(method, recipe, findings) if recipe.record_noise else method
+
+
+def _allowing_for_noise(method: Method, recipe: Recipe, findings: tuple[str, ...]) -> Method:
+    unknown = sorted(set(recipe.record_noise) - set(findings))
+    if unknown:
+        raise RibsightError(
+            f"record_noise.{unknown[0]} is no finding of the cohort ({', '.join(findings)})"
+        )
+    batch = recipe.stage2.batch
+    known = batch.regions + batch.negatives
+    record = (method.record or RecordTerm(highest, positive=0.0)).knowing(
+        recipe.record_noise,
+        findings,
+        positives=recipe.loss.positive_weight * (batch.positives > 0),
+        negatives=batch.negatives / max(known, 1),
+    )
+    return replace(method, record=record)
 
 
 def teacher_map(logits: Tensor) -> Target:
@@ -64,16 +88,16 @@ def confident_labels(logits: Tensor, confidence: float) -> Target:
     return Target((probability > 0.5).float(), sure.float())
 
 
+def highest(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Statement on the image: its map's maximum, (N, K, h, w) -> log p, log(1 - p), (N, K)."""
+    return pooling.said_by(pooling.maximum(logits))
+
+
 def without_unsure(target: Tensor, logits: Tensor, least: float, t: float | Tensor) -> Target:
     """Leave out pixels whose probability lies above `least` and not above t."""
     probability = torch.sigmoid(logits.detach().float())
     unsure = (probability > least) & (probability <= t)
     return Target(target, (~unsure).float())
-
-
-def maximum_loss(logits: Tensor) -> Tensor:
-    """Image-level objective: -log of the map's maximum, (N, K, h, w) -> (N, K)."""
-    return pooling.positive_loss(pooling.maximum(logits))
 
 
 def _fixmatch(recipe: Recipe) -> Method:
@@ -112,43 +136,36 @@ def _sharpened(
     return Method(name, positive_target=lambda z: everywhere(sharpen(z, a0, t)), push_centre=t)
 
 
-def _pooled(name: str, pool: Callable[[Tensor], Tensor], recipe: Recipe) -> Method:
+def _pooled(name: str, pool: Pool, recipe: Recipe) -> Method:
     """Return a method that asks the pooled map for the record, positive or negative."""
     weight = recipe.baselines.image_weight
-    return Method(
-        name,
-        image_loss=lambda z: weight * pooling.positive_loss(pool(z)),
-        negative_loss=lambda z: weight * pooling.negative_loss(pool(z)),
-    )
+    return Method(name, record=RecordTerm(pool, positive=weight, negative=weight))
 
 
 def _maximum(recipe: Recipe) -> Method:
-    return _pooled("multiple_instance", pooling.maximum, recipe)
+    return _pooled("multiple_instance", highest, recipe)
 
 
 def _pcam(recipe: Recipe) -> Method:
-    return _pooled("pcam", pooling.attended, recipe)
+    return _pooled("pcam", lambda z: pooling.said_by(pooling.attended(z)), recipe)
 
 
 def _log_sum_exp(recipe: Recipe) -> Method:
     sharpness = recipe.baselines.sharpness
-    return _pooled("log_sum_exp", partial(pooling.log_sum_exp, sharpness=sharpness), recipe)
+    return _pooled(
+        "log_sum_exp", lambda z: pooling.said_by(pooling.log_sum_exp(z, sharpness)), recipe
+    )
 
 
 def _noisy_or(recipe: Recipe) -> Method:
-    weight = recipe.baselines.image_weight
-    return Method(
-        "noisy_or",
-        image_loss=lambda z: weight * pooling.noisy_or_loss(z),
-        negative_loss=lambda z: -weight * pooling.log_no_lesion(z),
-    )
+    return _pooled("noisy_or", pooling.noisy_or, recipe)
 
 
 def _patches(recipe: Recipe) -> Method:
     cells, weight = recipe.baselines.patch_cells, recipe.baselines.patch_region_weight
     return Method(
         "patches",
-        image_loss=partial(pooling.patch_noisy_or_loss, cells=cells),
+        record=RecordTerm(partial(pooling.patch_noisy_or, cells=cells), positive=1.0),
         known_loss=partial(pooling.patch_loss, cells=cells, region_weight=weight),
     )
 
@@ -168,17 +185,11 @@ def _ribsight(recipe: Recipe) -> Method:
         raised = sharpen_sites(logits, a0, centre, own.reach)
         return without_unsure(raised, logits, own.unsure_from, centre)
 
-    def image_loss(logits: Tensor) -> Tensor:
-        return own.image_weight * maximum_loss(logits)
-
-    def negative_loss(logits: Tensor) -> Tensor:
-        return own.negative_weight * pooling.negative_loss(pooling.maximum(logits))
-
+    record = RecordTerm(highest, positive=own.image_weight, negative=own.negative_weight)
     return Method(
         "ribsight",
         positive_target=target,
-        image_loss=image_loss if own.image_weight else None,
-        negative_loss=negative_loss if own.negative_weight else None,
+        record=record if own.image_weight or own.negative_weight else None,
         push_centre=t,
         side_margin=own.side_margin if own.side_margin < 1 else None,
     )
@@ -211,7 +222,7 @@ _FIXED = (
     Method("distillation", positive_target=teacher_map),
     Method(
         "cam",
-        image_loss=lambda z: pooling.positive_loss(z.float().mean(dim=(-2, -1))),
+        record=RecordTerm(lambda z: pooling.said_by(z.float().mean(dim=(-2, -1))), positive=1.0),
         known_loss=_known_images,
     ),
 )

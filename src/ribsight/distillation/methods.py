@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ribsight.distillation.recipe import BatchSettings, StageSettings
+from ribsight.distillation.record_term import RecordTerm
 from ribsight.findings import Supervision
 
 
@@ -66,10 +67,7 @@ class Method:
         name: as given to `--method`.
         positive_target: logits (N, K, h, w) of `source` -> targets for record-positives, or None
             if the method gives them no map.
-        image_loss: student's logits (N, K, h, w) -> loss (N, K) of a record-positive image as a
-            whole, or None.
-        negative_loss: student's logits (N, K, h, w) -> loss (N, K) that a negative image adds as a
-            whole, or None.
+        record: what the record asks of images as a whole, or None.
         known_loss: student's logits, drawn maps (N, K, h, w) and supervision (N, K) -> loss
             (N, K) of pairs with a region or a negative record; None: the cross-entropy of maps.
         source: who makes the targets.
@@ -84,8 +82,7 @@ class Method:
 
     name: str
     positive_target: Callable[[Tensor], Target] | None = None
-    image_loss: Callable[[Tensor], Tensor] | None = None
-    negative_loss: Callable[[Tensor], Tensor] | None = None
+    record: RecordTerm | None = None
     known_loss: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     source: Source = Source.TEACHER
     distance: Distance = Distance.CROSS_ENTROPY
@@ -96,13 +93,15 @@ class Method:
     @property
     def uses_positives(self) -> bool:
         """Whether record-positives without a region take part at all."""
-        return self.positive_target is not None or self.image_loss is not None
+        return self.positive_target is not None or self.record is not None
 
     @property
     def sees_whole_images(self) -> bool:
         """Whether its objective makes sense on whole images only, not on crops."""
-        parts = (self.image_loss, self.negative_loss, self.known_loss)
-        return any(part is not None for part in parts) or self.source is Source.BOTH_VIEWS
+        # That a negative image is negative holds for each of its crops.
+        asks_positives = self.record is not None and self.record.positive > 0
+        is_whole = asks_positives or self.known_loss is not None
+        return is_whole or self.source is Source.BOTH_VIEWS
 
     def in_stage(self, number: int) -> "Method":
         """Return what it does in a stage: stage 1 is supervised and common to all methods."""

@@ -125,13 +125,10 @@ def step_objective(
     target = targets(batch.supervision, batch.drawn, positive, batch.positive_rows)
     is_positive = batch.supervision == Supervision.POSITIVE
     losses = _losses(logits, target, batch, method, lesion_weight)
-    if method.image_loss is not None:
+    if method.record is not None:
         # Where the record forbids a lesion, none can explain it.
         allowed = logits.masked_fill(batch.possible < _ALLOWED, _NOWHERE)
-        losses = losses + method.image_loss(allowed) * is_positive
-    if method.negative_loss is not None:
-        is_negative = batch.supervision == Supervision.NEGATIVE
-        losses = losses + method.negative_loss(logits) * is_negative
+        losses = losses + method.record.loss(allowed, batch.supervision)
     loss_known = (losses * ~is_positive).sum() / max(batch.known, 1)
     loss_positive = (losses * is_positive).sum() / max(batch.positives, 1)
     loss_weighted = positive_weight * loss_positive

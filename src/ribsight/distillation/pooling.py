@@ -48,14 +48,9 @@ def attended(logits: Tensor) -> Tensor:
     return total / weight.sum(dim=(-2, -1))
 
 
-def positive_loss(image_logits: Tensor) -> Tensor:
-    """Return -log of the image's probability, (N, K) logits -> (N, K)."""
-    return softplus(-image_logits)
-
-
-def negative_loss(image_logits: Tensor) -> Tensor:
-    """Return -log of one minus the image's probability, (N, K) logits -> (N, K)."""
-    return softplus(image_logits)
+def said_by(image_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log p and log(1 - p) of the image's probability, (N, K) logits -> (N, K) each."""
+    return -softplus(-image_logits), -softplus(image_logits)
 
 
 def log_no_lesion(logits: Tensor) -> Tensor:
@@ -63,17 +58,18 @@ def log_no_lesion(logits: Tensor) -> Tensor:
     return -softplus(logits.float()).sum(dim=(-2, -1))
 
 
-def noisy_or_loss(logits: Tensor) -> Tensor:
-    """Return -log(1 - prod (1 - p)): that some place holds a lesion.
+def noisy_or(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log(1 - prod (1 - p)) and log prod (1 - p): that some place holds a lesion, or none.
 
     Args:
         logits: (N, K, h, w).
 
     Returns:
-        (N, K) losses.
+        Log-probabilities, (N, K) each.
 
     """
-    return _log_any(log_no_lesion(logits)).neg()
+    none = log_no_lesion(logits)
+    return _log_any(none), none
 
 
 def image_cross_entropy(logits: Tensor, supervision: Tensor) -> Tensor:
@@ -127,9 +123,9 @@ def patch_loss(
     return weight * per_patch.mean(dim=(-2, -1))
 
 
-def patch_noisy_or_loss(logits: Tensor, *, cells: int) -> Tensor:
-    """Return the loss of a record-positive of Li et al.: noisy-OR over patches, (N, K)."""
-    return noisy_or_loss(_patches(logits.float(), cells))
+def patch_noisy_or(logits: Tensor, *, cells: int) -> tuple[Tensor, Tensor]:
+    """Return noisy-OR over patches, which Li et al. ask of a record-positive, (N, K) each."""
+    return noisy_or(_patches(logits.float(), cells))
 
 
 def _patches(maps: Tensor, cells: int) -> Tensor:

@@ -7,7 +7,12 @@ import tomli_w
 from pydantic import Field, model_validator
 
 from ribsight.detector.settings import ImageSettings, MarkSettings, NetworkSettings
-from ribsight.distillation.method_settings import AalsSettings, BaselineSettings, RibsightSettings
+from ribsight.distillation.method_settings import (
+    AalsSettings,
+    BaselineSettings,
+    PredictiveValues,
+    RibsightSettings,
+)
 from ribsight.errors import RibsightError
 from ribsight.method_names import MethodName
 from ribsight.settings import Settings, parse_settings, read_toml
@@ -187,6 +192,8 @@ class Recipe(Settings):
         seed: of sampling, augmentation and initial weights.
         method: which row of the table of targets (`distillation.method_table`).
         validate_every: steps between looks at the validation split.
+        record_noise: finding -> how far its records are to be believed, for methods that ask
+            images as a whole (`distillation.record_term`); records of others never err.
 
     """
 
@@ -205,6 +212,7 @@ class Recipe(Settings):
     aals: AalsSettings = AalsSettings()
     baselines: BaselineSettings = BaselineSettings()
     ribsight: RibsightSettings = RibsightSettings()
+    record_noise: dict[str, PredictiveValues] = Field(default_factory=dict)
     stage1: StageSettings
     stage2: StageSettings
 

@@ -120,7 +120,7 @@ def _prepare(
     recipe: Recipe, cohort: Cohort, cache_folder: Path, machine: Machine, options: LoopOptions
 ) -> tuple[tuple[str, ...], TrainingData, Look]:
     require_sound(cohort)
-    method = method_of(recipe)
+    method = method_of(recipe, cohort.findings)
     training = cohort.select(Split.TRAIN)
     held = drawn_subset(cohort.select(Split.VAL), recipe.validation.images, recipe.seed)
     supervision = training.supervision()
@@ -163,7 +163,7 @@ def _train(fabric: Fabric, job: _Job) -> bool:
     loop = TrainingLoop(
         fabric,
         job.recipe,
-        method_of(job.recipe),
+        method_of(job.recipe, job.findings),
         job.findings,
         job.data,
         job.look,
