@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from benchmarks.methods.plan import REFERENCE, Plan, Unit
 from benchmarks.methods.runs import predictions_file, shown_cohort
+from benchmarks.methods.screening import Screening
+from benchmarks.methods.table import LOW_LEVEL
 from numpy.typing import NDArray
 
 from ribsight.cohort.tables import load_cohort
@@ -33,7 +35,8 @@ class Row:
         finding: what is detected.
         reveal: revealed radiographs.
         variant: as the plan names it.
-        against: the reference of a difference; empty for the figure itself.
+        against: the reference of a difference; empty for the figure itself. `LOW_LEVEL` for the
+            effect of a screened factor, whose name then is the variant's.
         figure: its key.
         trainings: how many.
         mean: over trainings.
@@ -84,6 +87,8 @@ def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) ->
         for reference in references:
             if reference in scored:
                 own += _differences(scored, reference, reveal, over)
+        if plan.screening is not None:
+            own += _effects(plan.screening, scored, reveal, over)
         seeds = sorted({seed for trainings in scored.values() for seed in trainings})
         drawn = [_drawn_regions(plan, out, cohort, reveal, seed) for seed in seeds]
         rows += [replace(one, drawn=round(float(np.mean(drawn)))) for one in own]
@@ -139,6 +144,31 @@ def _differences(
             for finding in base[shared[0]]
             for key in FIGURES
         ]
+    return _adjusted(rows)
+
+
+def _effects(
+    screening: Screening, scored: dict[str, dict[int, dict[str, Measured]]], reveal: int, over: Over
+) -> list[Row]:
+    """Return the effect of every factor, over the seeds with which the whole design is done."""
+    runs = [scored.get(name, {}) for name in screening.names]
+    seeds = sorted(set.intersection(*(set(one) for one in runs)))
+    if not seeds:
+        return []
+    rows = []
+    for name, weights in screening.contrasts().items():
+        for finding in runs[0][seeds[0]]:
+            for key in FIGURES:
+                measured = [[one[seed][finding] for seed in seeds] for one in runs]
+                values = weights @ np.stack([_values(one, key) for one in measured])
+                drawn = np.tensordot(weights, [_resamples(one, key) for one in measured], 1)
+                head = (finding, reveal, name, LOW_LEVEL, key)
+                rows.append(_summed_up(head, values, drawn, over))
+    return _adjusted(rows)
+
+
+def _adjusted(rows: list[Row]) -> list[Row]:
+    """Fill in `p_holm`, over all variants of a finding's figure."""
     adjusted = list(rows)
     for finding, key in {(one.finding, one.figure) for one in rows}:
         family = [i for i, one in enumerate(rows) if (one.finding, one.figure) == (finding, key)]
@@ -161,20 +191,25 @@ def _row(
     if base is not None:
         # The same seed has the same regions and stage 1: trainings are paired, as patients are.
         values, drawn = values - _values(base, key), drawn - _resamples(base, key)
+    head = (finding, reveal, variant, against, key)
+    return _summed_up(head, values, drawn, over)
+
+
+def _summed_up(
+    head: tuple[str, int, str, str, str], values: Floats, drawn: Floats, over: Over
+) -> Row:
+    """Return the row of S trainings, (S,) values and (S, R) resamples; p if it is a difference."""
     resampled = over(values, drawn)
     low, high = np.quantile(resampled, [0.025, 0.975])
+    against = head[3]
     return Row(
-        finding,
-        reveal,
-        variant,
-        against,
-        key,
+        *head,
         len(values),
         float(values.mean()),
         float(low),
         float(high),
         float(values.std(ddof=1)) if len(values) > 1 else None,
-        None if base is None else _two_sided(resampled),
+        _two_sided(resampled) if against else None,
     )
 
 

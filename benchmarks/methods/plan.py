@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from benchmarks.methods.screening import Screening
 from pydantic import Field
 
 from ribsight.distillation.recipe import Recipe, load_recipe
@@ -30,6 +31,7 @@ class Plan(Settings):
         variants: name -> {"method": ..., further dotted keys of the recipe}; one that changes
             stage 1 trains its own. The methods "boxes" and "boxes_self_training" train the box
             detector of `boxes`.
+        screening: settings of one method that are screened; adds its variants to the others.
 
     """
 
@@ -41,6 +43,7 @@ class Plan(Settings):
     evaluate: Literal["val", "test"] = "val"
     references: list[str] = Field(default_factory=lambda: [REFERENCE, "aals"])
     variants: dict[str, dict[str, Any]]
+    screening: Screening | None = None
 
 
 class Unit(Settings):
@@ -69,7 +72,9 @@ def read_plan(path: Path) -> Plan:
             f'{path}: give [variants.{REFERENCE}] method = "supervised": all others start from '
             "its stage 1 and are compared with it"
         )
-    return plan
+    if plan.screening is None:
+        return plan
+    return plan.model_copy(update={"variants": plan.variants | plan.screening.variants})
 
 
 def _said(path: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+LOW_LEVEL = "its low level"
+"""What the effect of a screened factor is measured against."""
 _NAMES = {"froc_score": "FROC score", "auroc": "AUROC", "wafroc": "wAFROC AUC"}
 
 
@@ -15,6 +17,8 @@ def markdown(rows: pl.DataFrame) -> str:
     for (finding, reveal), part in rows.group_by("finding", "reveal", maintain_order=True):
         own = part.filter((pl.col("against") == "") & (pl.col("figure") == "froc_score"))
         references = [one for one in part["against"].unique(maintain_order=True) if one]
+        screened = part.filter(pl.col("against") == LOW_LEVEL)
+        references = [one for one in references if one != LOW_LEVEL]
         columns = [(key, "") for key in _NAMES if key in part["figure"].to_list()]
         columns += [(key, one) for one in references for key in ("froc_score", "auroc")]
         header = ["variant", "trainings"]
@@ -31,7 +35,20 @@ def markdown(rows: pl.DataFrame) -> str:
             cells += [_cell(part, variant, one, key) for key, one in columns]
             lines.append(_line(cells))
         parts.append("\n".join(lines))
+        if not screened.is_empty():
+            parts.append(_effects(screened))
     return "\n\n".join(parts) + "\n"
+
+
+def _effects(screened: pl.DataFrame) -> str:
+    """Return the table of what raising each screened factor does, on average over the others."""
+    keys = [key for key in _NAMES if key in screened["figure"].to_list()]
+    lines = [_line(["factor, high - low", *(_NAMES[key] for key in keys)])]
+    lines.append(_line(["---"] * (1 + len(keys))))
+    for factor in screened["variant"].unique(maintain_order=True):
+        cells = [_cell(screened, factor, LOW_LEVEL, key) for key in keys]
+        lines.append(_line([factor, *cells]))
+    return "\n".join(lines)
 
 
 def _cell(part: pl.DataFrame, variant: str, against: str, figure: str) -> str:

@@ -9,7 +9,8 @@ from benchmarks.methods.compare import over_folds, over_trainings
 from benchmarks.methods.curve import points
 from benchmarks.methods.plan import read_plan, recipe_of, units
 from benchmarks.methods.report import PAGE, RESULTS, filled
-from benchmarks.methods.table import markdown
+from benchmarks.methods.screening import Factor, Screening, design
+from benchmarks.methods.table import LOW_LEVEL, markdown
 
 from ribsight.errors import RibsightError
 from ribsight.evaluation.plots import learning_plot
@@ -35,6 +36,49 @@ def test_a_table_puts_the_best_first_and_differences_beside() -> None:
     assert lines[4].startswith("| aals | 3 | 0.500 (0.400 to 0.600) |")
     assert "+0.100 (+0.000 to +0.200), p 0.040" in lines[4]
     assert lines[5].startswith("| supervised |")
+
+
+@pytest.mark.parametrize("factors", [1, 3, 4, 7, 8, 15])
+def test_a_screening_is_balanced_and_tells_factors_apart(factors: int) -> None:
+    signs = np.where(design(factors), 1, -1)
+    assert len(signs) == (8 if factors < 8 else 16)
+    assert np.array_equal(signs.T @ signs, len(signs) * np.eye(factors))
+    assert (signs.sum(axis=0) == 0).all()
+
+
+@pytest.mark.parametrize("factors", [4, 8])
+def test_small_screenings_are_of_resolution_four(factors: int) -> None:
+    """No main effect is mixed with what two factors do together."""
+    signs = np.where(design(factors), 1, -1)
+    pairs = [signs[:, i] * signs[:, j] for i in range(factors) for j in range(i)]
+    assert not np.any(np.stack(pairs) @ signs)
+
+
+def test_the_effect_of_a_factor_is_the_mean_at_its_high_level_minus_that_at_its_low() -> None:
+    levels = {"a": (1.0, 3.0), "b": (0.0, 10.0), "c": (5.0, 4.0), "d": (0.0, 0.5), "e": (2.0, 2.0)}
+    screening = Screening(
+        method={"method": "aals"},
+        factors={k: Factor(low={k: low}, high={k: high}) for k, (low, high) in levels.items()},
+    )
+    variants = screening.variants
+    assert list(variants) == screening.names
+    assert all(one["method"] == "aals" for one in variants.values())
+    response = [1 + 2 * v["a"] + v["b"] - v["c"] + v["d"] + v["e"] for v in variants.values()]
+    effects = {name: float(w @ response) for name, w in screening.contrasts().items()}
+    assert effects == pytest.approx({"a": 4.0, "b": 10.0, "c": 1.0, "d": 0.5, "e": 0.0})
+
+
+def test_screened_factors_have_a_table_of_their_own() -> None:
+    effects = ROWS.filter(pl.col("against") == "supervised").with_columns(
+        pl.lit("t").alias("variant"), pl.lit(LOW_LEVEL).alias("against")
+    )
+    lines = markdown(pl.concat([ROWS, effects])).splitlines()
+    assert LOW_LEVEL not in lines[2]
+    assert lines[-3:] == [
+        "| factor, high - low | FROC score | AUROC |",
+        "| --- | --- | --- |",
+        "| t | +0.100 (+0.000 to +0.200), p 0.040 | +0.100 (+0.000 to +0.200), p 0.040 |",
+    ]
 
 
 def test_a_curve_has_a_point_a_variant_and_amount() -> None:
