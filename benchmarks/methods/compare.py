@@ -76,7 +76,7 @@ def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) ->
                 unit = Unit(variant=variant, reveal=reveal, seed=seed)
                 file = predictions_file(out, unit, plan.evaluate)
                 if file.exists():
-                    truth = fixed or load_cohort(shown_cohort(cohort, unit, out, plan.folds))
+                    truth = fixed or load_cohort(shown_cohort(cohort, unit, out, plan))
                     # Patients of different folds are resampled apart.
                     scoring = Scoring(Protocol(), _REPLICATES, seed if plan.folds else 0)
                     one = score_on_cohort(read_predictions(file), truth, plan.evaluate, scoring)
@@ -97,7 +97,7 @@ def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) ->
 
 def _drawn_regions(plan: Plan, out: Path, cohort: Path, reveal: int, seed: int) -> int:
     unit = Unit(variant=REFERENCE, reveal=reveal, seed=seed)
-    training = load_cohort(shown_cohort(cohort, unit, out, plan.folds)).select("train")
+    training = load_cohort(shown_cohort(cohort, unit, out, plan)).select("train")
     return sum(len(regions) for regions in training.drawn(revealed_only=True))
 
 

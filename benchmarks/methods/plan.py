@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from benchmarks.methods.record_errors import RecordErrors
 from benchmarks.methods.screening import Screening
 from pydantic import Field
 
@@ -31,6 +32,8 @@ class Plan(Settings):
         variants: name -> {"method": ..., further dotted keys of the recipe}; one that changes
             stage 1 trains its own. The methods "boxes" and "boxes_self_training" train the box
             detector of `boxes`.
+        record_errors: errors that the records of training radiographs get, drawn by the seed. A
+            plan with other errors needs other results.
         screening: settings of one method that are screened; adds its variants to the others.
 
     """
@@ -43,6 +46,7 @@ class Plan(Settings):
     evaluate: Literal["val", "test"] = "val"
     references: list[str] = Field(default_factory=lambda: [REFERENCE, "aals"])
     variants: dict[str, dict[str, Any]]
+    record_errors: RecordErrors = RecordErrors()
     screening: Screening | None = None
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.methods.plan import BOXES, REFERENCE, Plan, Unit, recipe_of
+from benchmarks.methods.record_errors import with_record_errors
 
 from ribsight.cohort.cache import fill_cache
 from ribsight.cohort.folds import fold_cohort
@@ -34,7 +35,7 @@ def run_unit(unit: Unit, plan: Plan, plan_file: Path, cohort: Path, out: Path) -
     if done.exists():
         return
     run = out / unit.folder / "run"
-    shown = shown_cohort(cohort, unit, out, plan.folds)
+    shown = shown_cohort(cohort, unit, out, plan)
     if plan.variants[unit.variant]["method"] in BOXES:
         write_predictions(_boxes(unit, plan, plan_file, shown, cohort / "cache"), done)
         return
@@ -83,12 +84,13 @@ def _train(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache: Path, ou
     )
 
 
-def shown_cohort(folder: Path, unit: Unit, out: Path, folds: int) -> Path:
+def shown_cohort(folder: Path, unit: Unit, out: Path, plan: Plan) -> Path:
     """Return a copy of the cohort, split for the unit, that reveals what it may see."""
     shown = out / f"reveal-{unit.reveal}" / f"seed-{unit.seed}" / "cohort"
     if not (shown / "cohort.toml").exists():
         cohort: Cohort = load_cohort(folder)
-        if folds:
-            cohort = fold_cohort(cohort, folds, unit.seed % folds, seed=0)
-        save_cohort(reveal(cohort, unit.reveal or None, unit.seed), shown)
+        if plan.folds:
+            cohort = fold_cohort(cohort, plan.folds, unit.seed % plan.folds, seed=0)
+        cohort = reveal(cohort, unit.reveal or None, unit.seed)
+        save_cohort(with_record_errors(cohort, plan.record_errors, unit.seed), shown)
     return shown
