@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from ribsight.cohort.tables import Cohort
+from ribsight.cohort.tables import PLACES, Cohort
 from ribsight.findings import DiagnosisState, Split
 from ribsight.settings import Settings
 
@@ -57,6 +57,11 @@ def with_record_errors(cohort: Cohort, errors: RecordErrors, seed: int) -> Cohor
     diagnoses = table.with_columns(
         state=pl.when("_wrong").then(pl.col("state").replace(other)).otherwise("state"),
         side=pl.when("_wrong").then(pl.lit("unknown")).otherwise("side"),
+        **{
+            name: pl.when("_wrong").then(pl.lit("")).otherwise(name)
+            for name in PLACES
+            if name in table.columns
+        },
     ).select(cohort.diagnoses.columns)
     regions = cohort.regions.join(denied, on=keys, how="anti", maintain_order="left")
     return replace(cohort, diagnoses=diagnoses, regions=regions)

@@ -12,7 +12,7 @@ from PIL import Image
 from ribsight.cohort.build import DrawnNegative, build_cohort
 from ribsight.cohort.images import Truncated
 from ribsight.cohort.left_out import LeftOut
-from ribsight.cohort.tables import DIAGNOSES, REGIONS, Cohort, load_cohort, save_cohort
+from ribsight.cohort.tables import DIAGNOSES, PLACES, REGIONS, Cohort, load_cohort, save_cohort
 from ribsight.errors import RibsightError
 from ribsight.records import ColumnMapping
 
@@ -55,7 +55,7 @@ def test_images_rows_and_regions_are_joined(join: Join) -> None:
     assert (first["width"], first["height"], first["bits"]) == (48, 40, 8)
     assert (first["patient"], first["group"], first["split"]) == ("p0", "p0", None)
     assert cohort.diagnoses["evidence"][0] == "diagnoses.csv, row 2, column fractured"
-    assert cohort.diagnoses.schema == DIAGNOSES
+    assert cohort.diagnoses.schema == {**DIAGNOSES, **PLACES}
     assert cohort.regions.schema == REGIONS
 
 

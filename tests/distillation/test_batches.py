@@ -10,6 +10,7 @@ import torch
 from ribsight.cohort.cache import fill_cache
 from ribsight.cohort.tables import Cohort, load_cohort
 from ribsight.distillation.batches import StepDataset
+from ribsight.distillation.layout import Layout
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.sampling import pools_of
 from ribsight.distillation.training_data import LEFT, TrainingData, training_data
@@ -108,7 +109,7 @@ def test_the_possible_half_moves_with_the_picture(data: TrainingData, recipe: Re
             augmentation,
             seed=3,
             stage=2,
-            side_margin=0.0,
+            layout=Layout(side_margin=0.0),
         )
         batch = steps[0]
         rows = batch.positive_rows
@@ -125,6 +126,11 @@ def test_the_possible_half_moves_with_the_picture(data: TrainingData, recipe: Re
 def test_without_a_side_everything_is_possible(data: TrainingData, recipe: Recipe) -> None:
     assert (data.sides == 0).all()
     steps = StepDataset(
-        data, recipe.stage2.batch, recipe.augmentation, seed=3, stage=2, side_margin=0.1
+        data,
+        recipe.stage2.batch,
+        recipe.augmentation,
+        seed=3,
+        stage=2,
+        layout=Layout(side_margin=0.1),
     )
     assert (steps[0].possible == 1).all()

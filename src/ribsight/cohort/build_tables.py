@@ -10,8 +10,8 @@ from ribsight.cohort.combining import Said
 from ribsight.cohort.grouping import block_of
 from ribsight.cohort.images import ORIGINS, WARNING_SEPARATOR, ReadImage
 from ribsight.cohort.longitudinal import LONGITUDINAL, longitudinal_columns
-from ribsight.cohort.tables import DIAGNOSES, HEADER_COLUMNS, RADIOGRAPHS, REGIONS
-from ribsight.findings import Acuity, DiagnosisState, Side
+from ribsight.cohort.tables import DIAGNOSES, HEADER_COLUMNS, PLACES, RADIOGRAPHS, REGIONS
+from ribsight.findings import Acuity, DiagnosisState, Side, ribs_text
 from ribsight.records import ColumnMapping, DiagnosisTable
 from ribsight.regions import Region
 
@@ -91,7 +91,10 @@ def _group(image: ReadImage, said: Said | None, blocks: int | None, patient: str
 def diagnoses_table(
     material: Material, table: DiagnosisTable, drawn_negative: DrawnNegative
 ) -> pl.DataFrame:
-    """Return schema `DIAGNOSES`; a region on an image of unknown diagnosis makes it positive."""
+    """Return schemas `DIAGNOSES` and `PLACES`.
+
+    A region on an image of unknown diagnosis makes it positive.
+    """
     overruled = {DiagnosisState.UNKNOWN}
     if drawn_negative is DrawnNegative.POSITIVE:
         overruled.add(DiagnosisState.NEGATIVE)
@@ -107,10 +110,19 @@ def diagnoses_table(
                 state = DiagnosisState.POSITIVE
             acuity = said.acuities.get(finding) if said else None
             side = said.sides.get(finding) if said else None
+            ribs = ribs_text(said.ribs.get(finding, ())) if said else ""
             records.append(
-                (id_, finding, state, acuity or Acuity.UNKNOWN, side or Side.UNKNOWN, evidence)
+                (
+                    id_,
+                    finding,
+                    state,
+                    acuity or Acuity.UNKNOWN,
+                    side or Side.UNKNOWN,
+                    evidence,
+                    ribs,
+                )
             )
-    return pl.DataFrame(records, schema=DIAGNOSES, orient="row")
+    return pl.DataFrame(records, schema={**DIAGNOSES, **PLACES}, orient="row")
 
 
 def regions_table(regions: Mapping[str, Sequence[Region]]) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ribsight.cohort.join_rule import Combine, JoinRule, Moment, StudyLabel
-from ribsight.findings import Acuity, DiagnosisState, Side
+from ribsight.findings import Acuity, DiagnosisState, NamedRib, Side
 from ribsight.radiographs import View
 from ribsight.records import DiagnosisRow, DiagnosisTable
 
@@ -21,13 +21,14 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class Said:
-    """What the table says of one radiograph; of each finding state, acuity, side and evidence."""
+    """What the table says of one radiograph: of each finding state, evidence and details."""
 
     row: int
     states: Mapping[str, DiagnosisState]
     evidence: Mapping[str, str]
     acuities: Mapping[str, Acuity] = field(default_factory=dict)
     sides: Mapping[str, Side] = field(default_factory=dict)
+    ribs: Mapping[str, tuple[NamedRib, ...]] = field(default_factory=dict)
     patient: str | None = None
     group: str | None = None
     kept: Mapping[str, str] = field(default_factory=dict)
@@ -59,12 +60,13 @@ def combined(
         rule: how they combine.
         is_carried: the rows are about earlier films; positive becomes uncertain and healing.
     """
-    states, evidence, acuities, sides = {}, {}, {}, {}
+    states, evidence, acuities, sides, ribs = {}, {}, {}, {}, {}
     is_elsewhere = rule.study_label is StudyLabel.FRONTAL and view in _NOT_FRONTAL
     for finding in table.mapping.findings:
         state, deciding = _state(linked, finding, rule)
         place = _evidence(table, deciding, finding, rule)
         acuity, side = _acuity(deciding, finding), _side(deciding, finding)
+        named = {rib for one in deciding for rib in one.row.ribs.get(finding, ())}
         if is_carried:
             is_healing = state is DiagnosisState.POSITIVE
             state = DiagnosisState.UNCERTAIN if is_healing else DiagnosisState.UNKNOWN
@@ -73,8 +75,9 @@ def combined(
         if is_elsewhere and state is not DiagnosisState.UNKNOWN:
             place = f"of its study, not of an {view} view: {place}"
             state, acuity, side = DiagnosisState.UNKNOWN, Acuity.UNKNOWN, Side.UNKNOWN
+            named = set()
         states[finding], evidence[finding] = state, place
-        acuities[finding], sides[finding] = acuity, side
+        acuities[finding], sides[finding], ribs[finding] = acuity, side, tuple(sorted(named))
     rows = [one.row for one in linked]
     return Said(
         row=rows[0].row,
@@ -82,6 +85,7 @@ def combined(
         evidence=evidence,
         acuities=acuities,
         sides=sides,
+        ribs=ribs,
         patient=next((one.patient for one in rows if one.patient), None),
         group=next((one.group for one in rows if one.group), None),
         kept=rows[0].kept,

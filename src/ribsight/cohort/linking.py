@@ -102,6 +102,7 @@ def joined_by_image(
             evidence={finding: table.evidence(row, finding) for finding in row.states},
             acuities=row.acuities,
             sides=row.sides,
+            ribs=row.ribs,
             patient=row.patient,
             group=row.group,
             kept=row.kept,

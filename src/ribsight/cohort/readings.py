@@ -9,7 +9,7 @@ import polars as pl
 
 from ribsight.cohort.images import find_id, names_of
 from ribsight.cohort.split import HELD_OUT_KEYS
-from ribsight.cohort.tables import DIAGNOSES, Cohort
+from ribsight.cohort.tables import DIAGNOSES, PLACES, Cohort
 from ribsight.errors import RibsightError, nearest
 from ribsight.findings import Acuity, Side, Split
 from ribsight.records import DiagnosisTable
@@ -45,16 +45,22 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
             "acuity": Acuity.UNKNOWN.value,
             "side": Side.UNKNOWN.value,
             "evidence": readings.evidence(row, finding),
+            "ribs": "",
         }
         for row in readings.rows
         for finding, state in row.states.items()
     ]
-    read = pl.DataFrame(records, schema=DIAGNOSES).filter(pl.col("radiograph") != "")
+    schema = {**DIAGNOSES, **PLACES}
+    read = pl.DataFrame(records, schema=schema).filter(pl.col("radiograph") != "")
     if read.is_empty():
         raise RibsightError(f"{readings.path} reads none of the cohort's radiographs")
     keys = ["radiograph", "finding"]
     replaced = cohort.diagnoses.update(
-        read, on=keys, how="left", include_nulls=True, maintain_order="left"
+        read.select(cohort.diagnoses.columns),
+        on=keys,
+        how="left",
+        include_nulls=True,
+        maintain_order="left",
     )
     unknown = len(readings.rows) - read["radiograph"].n_unique()
     noted = {

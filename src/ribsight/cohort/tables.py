@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ribsight.errors import RibsightError
 from ribsight.files import atomic_path
-from ribsight.findings import DiagnosisState, Supervision
+from ribsight.findings import DiagnosisState, Side, Supervision
 from ribsight.regions import Region
 
 RADIOGRAPHS = pl.Schema(
@@ -51,6 +51,8 @@ DIAGNOSES = pl.Schema(
         "evidence": pl.String,  # file, row and column it came from
     }
 )
+PLACES = pl.Schema({"ribs": pl.String})  # that the record names: `left 4; left 5`
+"""What records say of the place of a finding; after the columns of `DIAGNOSES`."""
 REGIONS = pl.Schema(
     {
         "radiograph": pl.String(),
@@ -85,7 +87,8 @@ class Cohort:
         findings: names of the findings, in the order of every array's K axis.
         radiographs: schema `RADIOGRAPHS`, then `HEADER_COLUMNS` if it was built or loaded, then any
             further columns kept from the user's table; one of a header's names replaces that.
-        diagnoses: schema `DIAGNOSES`; one row per (radiograph, finding).
+        diagnoses: schema `DIAGNOSES`, then `PLACES` if it was built or loaded; one row per
+            (radiograph, finding).
         regions: schema `REGIONS`.
         provenance: how it was made: a flat table of strings and numbers for `cohort.toml`.
         near_duplicates: schema `NEAR_DUPLICATES`, None if nobody looked for them.
@@ -162,12 +165,20 @@ class Cohort:
         ids = radiographs["radiograph"].implode()
         return self.near_duplicates.filter(pl.col("first").is_in(ids) & pl.col("second").is_in(ids))
 
+    @property
+    def named_places(self) -> pl.DataFrame:
+        """The rows of `diagnoses` whose record names a side or a rib: radiograph, finding, both."""
+        table = _with_columns(self.diagnoses, PLACES)
+        told = pl.col("side").is_in([Side.LEFT, Side.RIGHT]) | (pl.col("ribs") != "")
+        return table.filter(told).select("radiograph", "finding", "side", "ribs")
+
     def fingerprint(self) -> str:
         """SHA-256 over pixels, splits, diagnoses and revealed regions: what training sees."""
         digest = hashlib.sha256()
         for table, columns in (
             (self.radiographs, ["radiograph", "pixels_sha256", "group", "split"]),
             (self.diagnoses, ["radiograph", "finding", "state"]),
+            (self.named_places, self.named_places.columns),
             (self.regions, ["radiograph", "finding", "polygons", "revealed"]),
         ):
             rows = sorted(map(repr, table.select(columns).rows()))
@@ -217,7 +228,8 @@ def load_cohort(folder: Path) -> Cohort:
     except tomllib.TOMLDecodeError as error:
         raise RibsightError(f"{folder / 'cohort.toml'} is not valid TOML: {error}") from error
     tables = {name: _read_table(folder / f"{name}.parquet", TABLES[name]) for name in TABLES}
-    tables["radiographs"] = _with_header_columns(tables["radiographs"])
+    tables["radiographs"] = _with_columns(tables["radiographs"], HEADER_COLUMNS)
+    tables["diagnoses"] = _with_columns(tables["diagnoses"], PLACES)
     if (folder / _PAIRS).is_file():
         tables["near_duplicates"] = _read_table(folder / _PAIRS, NEAR_DUPLICATES)
     return Cohort(
@@ -249,14 +261,14 @@ def _read_table(path: Path, schema: pl.Schema) -> pl.DataFrame:
     return table
 
 
-def _with_header_columns(radiographs: pl.DataFrame) -> pl.DataFrame:
+def _with_columns(table: pl.DataFrame, further: pl.Schema) -> pl.DataFrame:
     """Add, as null, the columns that cohorts built by earlier versions lack."""
     missing = {
         name: pl.lit(None, dtype=kind)
-        for name, kind in HEADER_COLUMNS.items()
-        if name not in radiographs.columns
+        for name, kind in further.items()
+        if name not in table.columns
     }
-    return radiographs.with_columns(**missing)
+    return table.with_columns(**missing)
 
 
 def _region(row: dict[str, object]) -> Region:

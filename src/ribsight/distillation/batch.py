@@ -30,6 +30,28 @@ class Looks:
     matrices: NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class NamedPlaces:
+    """Places that records of record-positives name, in the views of which targets are made.
+
+    Attributes:
+        row: (M,) which of `Batch.positive_rows`.
+        finding: (M,) column.
+        inside: (M, h, w) share of each cell of that view that the place covers.
+
+    """
+
+    row: Tensor
+    finding: Tensor
+    inside: Tensor
+
+    def to(self, device: torch.device) -> "NamedPlaces":
+        """Return them on `device`."""
+        return NamedPlaces(
+            *(one.to(device, non_blocking=True) for one in (self.row, self.finding, self.inside))
+        )
+
+
 @dataclass(frozen=True)
 class Batch:
     """One process's share of one step. Views are whole images (c = S) or crops.
@@ -47,6 +69,7 @@ class Batch:
         positives: record-positive pairs without a region in the whole step.
         looks: where targets are made on whole images that do not move, else None. On crops the
             positive rows of `images` and `drawn` are then blank until `place_crops`.
+        named: places that records name; None: none.
 
     """
 
@@ -59,6 +82,7 @@ class Batch:
     positives: int
     possible: Tensor
     looks: Looks | None = None
+    named: NamedPlaces | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on `device`."""
@@ -70,4 +94,5 @@ class Batch:
             supervision=self.supervision.to(device, non_blocking=True),
             positive_rows=self.positive_rows.to(device, non_blocking=True),
             teacher_images=self.teacher_images.to(device, non_blocking=True),
+            named=None if self.named is None else self.named.to(device),
         )

@@ -15,8 +15,16 @@ from torch.utils.data import Dataset
 from ribsight.detector.maps import to_unit_interval
 from ribsight.detector.settings import STRIDE, MarkSettings
 from ribsight.distillation.augment import Matrix, draw_geometry, perturb, warp
-from ribsight.distillation.batch import Batch, Looks
-from ribsight.distillation.crops import CropMaker, Points, draw_maps, possible_maps, suspected
+from ribsight.distillation.batch import Batch, Looks, NamedPlaces
+from ribsight.distillation.crops import (
+    CropMaker,
+    Points,
+    draw_maps,
+    named_maps,
+    possible_maps,
+    suspected,
+)
+from ribsight.distillation.layout import NO_LAYOUT, Layout
 from ribsight.distillation.methods import Source
 from ribsight.distillation.recipe import AugmentationSettings, BatchSettings, CropSettings
 from ribsight.distillation.sampling import rows_of_step
@@ -42,7 +50,7 @@ class StepDataset(Dataset[Batch]):
         rank: int = 0,
         world: int = 1,
         parts: int = 1,
-        side_margin: float | None = None,
+        layout: Layout = NO_LAYOUT,
     ):
         """Describe the steps of one stage for one process.
 
@@ -58,7 +66,7 @@ class StepDataset(Dataset[Batch]):
             world: how many processes there are.
             parts: of which each process takes its share one after the other; then item
                 `step * parts + part` is one of them.
-            side_margin: see `Method.side_margin`.
+            layout: where the places lie that records name.
 
         """
         self._data = data
@@ -70,9 +78,9 @@ class StepDataset(Dataset[Batch]):
         self._rank = rank
         self._world = world
         self._parts = parts
-        self._side_margin = side_margin
+        self._layout = layout
         self.maker = CropMaker(
-            data, self._crops, augmentation, seed=seed, stage=stage, side_margin=side_margin
+            data, self._crops, augmentation, seed=seed, stage=stage, layout=layout
         )
 
     def __getitem__(self, item: int) -> Batch:
@@ -120,6 +128,7 @@ class StepDataset(Dataset[Batch]):
             known=known,
             positives=positives,
             looks=looks,
+            named=_named([mine[index].named for index in at], size),
         )
 
     def _crop_batch(
@@ -159,6 +168,10 @@ class StepDataset(Dataset[Batch]):
             known=known,
             positives=positives,
             looks=looks if self._source else None,
+            named=_named(
+                [self.maker.named(row) for row in rows[waiting].tolist()],
+                self._data.cache.pixels(0).shape[0],
+            ),
         )
 
     def _supervision(self, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
@@ -181,7 +194,8 @@ class StepDataset(Dataset[Batch]):
             if has_teacher
             else None,
             drawn=draw_maps(self._data.regions[row], matrix, findings, size),
-            possible=possible_maps(self._data, row, matrix, size, self._side_margin),
+            possible=possible_maps(self._data, row, matrix, size, self._layout),
+            named=named_maps(self._data, row, matrix, size, self._layout) if has_teacher else [],
             matrix=matrix,
         )
 
@@ -231,6 +245,18 @@ def _peaks(maps: NDArray[np.float32], marks: MarkSettings) -> Points:
     return np.concatenate([suspected(one, marks) for one in maps])
 
 
+def _named(places: list[list[tuple[int, NDArray[np.float32]]]], size: int) -> NamedPlaces:
+    """Return the named places of a list of record-positives, as one."""
+    found = [(index, *one) for index, some in enumerate(places) for one in some]
+    cells = size // STRIDE
+    inside = np.stack([one[2] for one in found]) if found else np.empty((0, cells, cells), "f4")
+    return NamedPlaces(
+        torch.tensor([one[0] for one in found], dtype=torch.long),
+        torch.tensor([one[1] for one in found], dtype=torch.long),
+        torch.from_numpy(inside),
+    )
+
+
 def _stacked(images: list[NDArray[np.float32]], size: int) -> Tensor:
     """Return (n, 1, size, size), also for no images at all."""
     stacked = np.stack(images) if images else np.empty((0, size, size), np.float32)
@@ -243,4 +269,5 @@ class _Views:
     teacher: NDArray[np.float32] | None
     drawn: NDArray[np.float32]
     possible: NDArray[np.float32]
+    named: list[tuple[int, NDArray[np.float32]]]
     matrix: Matrix

@@ -29,6 +29,7 @@ from ribsight.distillation.augment import (
     warp,
     warp_points,
 )
+from ribsight.distillation.layout import NO_LAYOUT, Layout
 from ribsight.distillation.recipe import AugmentationSettings, CropSettings
 from ribsight.distillation.training_data import TrainingData
 from ribsight.regions import Polygon, coverage
@@ -38,6 +39,7 @@ Points = NDArray[np.float64]
 
 _GEOMETRY, _STUDENT, _LOOK, _POINT = range(4)
 _LEAST_PEAK = 0.5
+_STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 _INSET = 0.25
 
 
@@ -70,11 +72,11 @@ class CropMaker:
         *,
         seed: int,
         stage: int,
-        side_margin: float | None = None,
+        layout: Layout = NO_LAYOUT,
     ):
         """Gather where regions lie, as shares of the radiograph's own width and height."""
         self._data, self._crops, self._augmentation = data, crops, augmentation
-        self._side_margin = side_margin
+        self._layout = layout
         self._key = (seed, stage)
         middles = [
             (_bounds(polygons).mean(axis=0) - corner) / (opposite - corner)
@@ -109,8 +111,12 @@ class CropMaker:
     def possible(self, row: int) -> NDArray[np.float32]:
         """Return the share (K, S/4, S/4) of each cell of the whole image that may hold a lesion."""
         size = self._data.cache.pixels(row).shape[0]
-        still = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-        return possible_maps(self._data, row, still, size, self._side_margin)
+        return possible_maps(self._data, row, _STILL, size, self._layout)
+
+    def named(self, row: int) -> list[tuple[int, NDArray[np.float32]]]:
+        """Return the named places of the whole image, see `named_maps`."""
+        size = self._data.cache.pixels(row).shape[0]
+        return named_maps(self._data, row, _STILL, size, self._layout)
 
     def _crop_at(self, row: int, point: NDArray[np.float64], key: list[int]) -> Crop:
         size, settings = self._crops.size, self._augmentation
@@ -123,7 +129,7 @@ class CropMaker:
                 to_unit_interval(pixels), settings, np.random.default_rng([*key, _STUDENT])
             ),
             drawn=draw_maps(self._data.regions[row], matrix, findings, size),
-            possible=possible_maps(self._data, row, matrix, size, self._side_margin),
+            possible=possible_maps(self._data, row, matrix, size, self._layout),
             matrix=matrix,
         )
 
@@ -171,7 +177,7 @@ def draw_maps(
 
 
 def possible_maps(
-    data: TrainingData, row: int, matrix: Matrix, size: int, side_margin: float | None
+    data: TrainingData, row: int, matrix: Matrix, size: int, layout: Layout
 ) -> NDArray[np.float32]:
     """Return the share of each cell of a view in which the record allows a lesion.
 
@@ -180,7 +186,7 @@ def possible_maps(
         row: of the radiograph.
         matrix: from network pixels to those of the view.
         size: side of the view in pixels.
-        side_margin: see `Method.side_margin`; None allows everything.
+        layout: where the places lie that records name.
 
     Returns:
         (K, size/4, size/4), all 1 where nothing is known.
@@ -188,12 +194,32 @@ def possible_maps(
     """
     findings = data.supervision.shape[1]
     possible = np.ones((findings, size // STRIDE, size // STRIDE), dtype=np.float32)
-    for finding in range(findings if side_margin is not None else 0):
-        half = data.possible(row, finding, side_margin or 0.0)
+    for finding in range(findings):
+        half = data.possible(row, finding, layout)
         if half is not None:
             moved = warp_points(half, matrix) / STRIDE
             possible[finding] = coverage([moved], *possible.shape[1:])
     return possible
+
+
+def named_maps(
+    data: TrainingData, row: int, matrix: Matrix, size: int, layout: Layout
+) -> list[tuple[int, NDArray[np.float32]]]:
+    """Return the places that the record names in a view: finding's column, share of each cell.
+
+    Args:
+        data: of the training split.
+        row: of the radiograph.
+        matrix: from network pixels to those of the view.
+        size: side of the view in pixels.
+        layout: where the places lie that records name.
+
+    """
+    cells = size // STRIDE
+    return [
+        (finding, coverage([warp_points(place, matrix) / STRIDE], cells, cells))
+        for finding, place in data.named(row, layout)
+    ]
 
 
 def suspected(probability: NDArray[np.float32], settings: MarkSettings) -> Points:

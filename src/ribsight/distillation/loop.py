@@ -211,7 +211,7 @@ class TrainingLoop:
             rank=self._fabric.global_rank,
             world=self._fabric.world_size,
             parts=self._options.accumulate,
-            side_margin=self._method.in_stage(number).side_margin,
+            layout=self._method.in_stage(number).layout,
         )
 
     def _has_targets(self, number: int) -> bool:

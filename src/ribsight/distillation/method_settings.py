@@ -58,6 +58,13 @@ class RibsightSettings(Settings):
         negative_weight: the same where it says negative, -log(1 - m): the worst false alarm.
         side_margin: where the record names a side, a lesion can lie in that half of the picture
             and this share of the width beyond the middle; 1: anywhere.
+        first_rib: where the record names ribs (`left 4`): height of the first rib's fractures in
+            the picture, as a share of it from above.
+        rib_distance: between neighbouring ribs, likewise.
+        rib_spread: half the height of the band in which a named rib's fracture lies, likewise; 0:
+            rib numbers are not used.
+        named_share: each named place is sharpened on its own, with its own highest probability
+            and a centre of at most this share of it, so that every named fracture is raised.
 
     """
 
@@ -67,6 +74,10 @@ class RibsightSettings(Settings):
     image_weight: Annotated[float, Field(ge=0)] = 0.02
     negative_weight: Annotated[float, Field(ge=0)] = 0.02
     side_margin: Share = 0.1
+    first_rib: Annotated[float, Field(ge=-1, le=1)] = 0.16
+    rib_distance: Annotated[float, Field(ge=0, le=1)] = 0.075
+    rib_spread: Share = 0.15
+    named_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
 
 class PredictiveValues(Settings):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ribsight.distillation import pooling
+from ribsight.distillation.layout import Layout
 from ribsight.distillation.methods import Distance, Knowledge, Method, Source, Target, everywhere
 from ribsight.distillation.recipe import Recipe
 from ribsight.distillation.record_term import Pool, RecordTerm
@@ -18,6 +19,7 @@ from ribsight.distillation.sharpening import (
     sharpen_both_ways,
     sharpen_by_temperature,
     sharpen_logits,
+    sharpen_place,
     sharpen_sites,
 )
 from ribsight.errors import RibsightError
@@ -191,7 +193,13 @@ def _ribsight(recipe: Recipe) -> Method:
         positive_target=target,
         record=record if own.image_weight or own.negative_weight else None,
         push_centre=t,
-        side_margin=own.side_margin if own.side_margin < 1 else None,
+        named_target=partial(sharpen_place, a0=a0, t=t, share=own.named_share),
+        layout=Layout(
+            side_margin=own.side_margin if own.side_margin < 1 else None,
+            first_rib=own.first_rib,
+            rib_distance=own.rib_distance,
+            rib_spread=own.rib_spread,
+        ),
     )
 
 

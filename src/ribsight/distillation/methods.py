@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ribsight.distillation.layout import NO_LAYOUT, Layout
 from ribsight.distillation.recipe import BatchSettings, StageSettings
 from ribsight.distillation.record_term import RecordTerm
 from ribsight.findings import Supervision
@@ -75,8 +76,10 @@ class Method:
         knows: what of the cohort counts.
         push_centre: probability that the teacher's maximum must exceed for its target to differ
             from its own map; None where that has no meaning.
-        side_margin: share of the radiograph's width by which the half that a record names reaches
-            over the middle; what lies beyond is background. None: sides are not used.
+        named_target: teacher's logits and the place that a record names, (M, h, w) each -> what
+            that place is raised to, (M, h, w), 0 where nothing is; None: named places are not
+            raised.
+        layout: where the places lie that records name; beyond a named side is background.
 
     """
 
@@ -88,7 +91,8 @@ class Method:
     distance: Distance = Distance.CROSS_ENTROPY
     knows: Knowledge = Knowledge.ALL
     push_centre: float | None = None
-    side_margin: float | None = None
+    named_target: Callable[[Tensor, Tensor], Tensor] | None = None
+    layout: Layout = NO_LAYOUT
 
     @property
     def uses_positives(self) -> bool:

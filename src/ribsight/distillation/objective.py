@@ -26,7 +26,8 @@ class StepFacts:
         loss_positive: () likewise for record-positives without a region, unweighted.
         loss_weighted: () the same with its weight, as it enters the objective.
         positives: (K,) record-positives whose target came from the teacher.
-        without_push: (K,) of these, how many had a teacher maximum at or below the centre.
+        without_push: (K,) of these, how many had a teacher maximum at or below the centre, and no
+            place that is raised because their record names it.
         teacher_maximum: (K,) sum over them of the teacher's maximum, over the whole image.
         target_area: (K,) sum over them of the target's mean over the student's view.
         target_maximum: (K,) sum over them of its maximum there: how sure it is of a lesion.
@@ -120,7 +121,7 @@ def step_objective(
     """
     positive = None
     if method.positive_target is not None and teacher_logits is not None:
-        seen = _as_seen(method.positive_target(teacher_logits), batch)
+        seen = _as_seen(_targets_of(teacher_logits, batch, method), batch)
         positive = _allowed(seen if known is None else _where_known(seen, known, batch), batch)
     target = targets(batch.supervision, batch.drawn, positive, batch.positive_rows)
     is_positive = batch.supervision == Supervision.POSITIVE
@@ -139,6 +140,21 @@ def step_objective(
         *_facts(logits, positive, teacher_logits, batch, method),
     )
     return loss_known + loss_weighted, facts
+
+
+def _targets_of(teacher_logits: Tensor, batch: Batch, method: Method) -> Target:
+    """Return the targets of the teacher's views, named places raised in them."""
+    assert method.positive_target is not None
+    target, named = method.positive_target(teacher_logits), batch.named
+    if method.named_target is None or named is None or not len(named.row):
+        return target
+    raised = method.named_target(teacher_logits[named.row, named.finding], named.inside)
+    flat = named.row * teacher_logits.shape[1] + named.finding
+    index = flat[:, None, None].expand_as(raised)
+    maps = torch.zeros_like(target.map).flatten(0, 1).scatter_reduce(0, index, raised, "amax")
+    maps = maps.view_as(target.map)
+    weight = torch.where(maps > 0, 1.0, target.weight)
+    return Target(torch.maximum(target.map, maps), weight)
 
 
 def _losses(
@@ -190,11 +206,14 @@ def _facts(
     taught = batch.supervision[batch.positive_rows] == Supervision.POSITIVE
     maximum = torch.sigmoid(teacher_logits.detach().float().amax(dim=(-2, -1)))
     centre = 0.0 if method.push_centre is None else method.push_centre
+    is_silent = taught & (maximum <= centre)
+    if method.named_target is not None and batch.named is not None:
+        is_silent[batch.named.row, batch.named.finding] = False
     target = positive.map.detach()
     student = torch.sigmoid(logits.detach()[batch.positive_rows].float())
     return (
         taught.sum(dim=0),
-        (taught & (maximum <= centre)).sum(dim=0),
+        is_silent.sum(dim=0),
         (maximum * taught).sum(dim=0),
         (target.mean(dim=(-2, -1)) * taught).sum(dim=0),
         (target.amax(dim=(-2, -1)) * taught).sum(dim=0),

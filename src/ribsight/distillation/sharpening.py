@@ -23,6 +23,8 @@ from torch.nn.functional import max_pool2d
 
 from ribsight.errors import RibsightError
 
+_MOSTLY = 0.5
+"""A cell belongs to a place that covers so much of it."""
 LARGEST_MONOTONE_A0 = 8.0
 """Above it the target at the peak no longer grows with y'_max everywhere (t = 0.4)."""
 
@@ -106,6 +108,34 @@ def sharpen_sites(logits: Tensor, a0: float, t: float | Tensor, reach: int) -> T
     else:
         highest = z.amax(dim=(-2, -1), keepdim=True)
     return torch.sigmoid(_sharpened(z, torch.sigmoid(highest), a0, t))
+
+
+def sharpen_place(logits: Tensor, inside: Tensor, a0: float, t: float, share: float) -> Tensor:
+    """Return what a place is raised to in which the record names a lesion.
+
+    The place is sharpened as an image of its own: y'_max is the highest probability in it, and the
+    centre at most `share` of that, so its most suspicious site is always raised, however certain
+    the teacher is of another.
+
+    Args:
+        logits: (M, h, w) teacher logits, of the map of each place's image.
+        inside: (M, h, w) share of each cell that the place covers.
+        a0: strength where the teacher sees nothing.
+        t: centre of places in which it is sure.
+        share: in (0, 1).
+
+    Returns:
+        (M, h, w) target probabilities, float32, without gradient; 0 outside and where nothing is
+        raised.
+
+    """
+    z = logits.detach().float()
+    within = inside >= _MOSTLY
+    highest = z.masked_fill(~within, -torch.inf).amax(dim=(-2, -1), keepdim=True)
+    y_max = torch.sigmoid(highest)
+    centre = (share * y_max).clamp(max=t)
+    raised = torch.sigmoid(_moved(z, _strength(y_max, a0), centre))
+    return torch.where(within & (z > torch.logit(centre)), raised, 0.0)
 
 
 def sharpen_always(logits: Tensor, a0: float, t: float) -> Tensor:

@@ -1,20 +1,22 @@
 """What training knows of its radiographs: cached pixels, supervision, drawn regions."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from ribsight.cohort.cache import PixelCache
 from ribsight.cohort.tables import Cohort
+from ribsight.distillation.layout import Layout
 from ribsight.distillation.methods import Method
 from ribsight.distillation.sampling import Pools, pools_of
-from ribsight.findings import Side, Supervision
+from ribsight.findings import NamedRib, Side, Supervision, read_ribs
 from ribsight.regions import Polygon
 
 LEFT, RIGHT = 1, 2
-_CODES = {str(Side.LEFT): LEFT, str(Side.RIGHT): RIGHT}
+_SIDES = {0: Side.UNKNOWN, LEFT: Side.LEFT, RIGHT: Side.RIGHT}
+_CODES = {str(side): code for code, side in _SIDES.items() if code}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,7 @@ class TrainingData:
         content: (N, 2, 2) first and last corner (x, y) of what is no padding, in network pixels.
         pools: rows by kind.
         sides: (N, K) the patient's side that the record names: LEFT, RIGHT, or 0 for neither.
+        ribs: row -> (finding's column, rib) of each rib that its record names.
 
     """
 
@@ -37,22 +40,22 @@ class TrainingData:
     content: NDArray[np.float64]
     pools: Pools
     sides: NDArray[np.int8]
+    ribs: Mapping[int, Sequence[tuple[int, NamedRib]]] = field(default_factory=dict)
 
-    def possible(self, row: int, finding: int, margin: float) -> Polygon | None:
-        """Return where a record-positive's lesion can be, in network pixels; None: anywhere.
-
-        The half of the picture that shows the named side of the patient, as radiographs are hung
-        (the patient's left is the picture's right), and `margin` of the width beyond the middle.
-        """
-        side = int(self.sides[row, finding])
-        if side == 0 or self.supervision[row, finding] != Supervision.POSITIVE:
+    def possible(self, row: int, finding: int, layout: Layout) -> Polygon | None:
+        """Return where a record-positive's lesion can be, in network pixels; None: anywhere."""
+        if self.supervision[row, finding] != Supervision.POSITIVE:
             return None
-        (first, top), (last, bottom) = self.content[row]
-        reach = margin * (last - first)
-        middle, far = (first + last) / 2, 2 * (last - first)
-        start, end = (middle - reach, last + far) if side == LEFT else (first - far, middle + reach)
-        high, low = top - 2 * (bottom - top), bottom + 2 * (bottom - top)
-        return np.array([[start, high], [end, high], [end, low], [start, low]])
+        return layout.half(_SIDES[int(self.sides[row, finding])], self.content[row])
+
+    def named(self, row: int, layout: Layout) -> list[tuple[int, Polygon]]:
+        """Return the places that records of positives name: finding's column, network pixels."""
+        bands = [
+            (finding, layout.band(rib, self.content[row]))
+            for finding, rib in self.ribs.get(row, ())
+            if self.supervision[row, finding] == Supervision.POSITIVE
+        ]
+        return [(finding, band) for finding, band in bands if band is not None]
 
     def known_to(self, method: Method, stage: int) -> "TrainingData":
         """Return what a method knows of it in a stage."""
@@ -78,15 +81,25 @@ def training_data(cohort: Cohort, cache: PixelCache, pools: Pools) -> TrainingDa
         for row, size in enumerate(cohort.radiographs.select("width", "height").rows())
     ]
     return TrainingData(
-        cache, cohort.supervision(), regions, np.stack(content), pools, _sides(cohort)
+        cache,
+        cohort.supervision(),
+        regions,
+        np.stack(content),
+        pools,
+        *_places(cohort),
     )
 
 
-def _sides(cohort: Cohort) -> NDArray[np.int8]:
+def _places(
+    cohort: Cohort,
+) -> tuple[NDArray[np.int8], dict[int, list[tuple[int, NamedRib]]]]:
     row = {id_: index for index, id_ in enumerate(cohort.ids)}
     column = {name: index for index, name in enumerate(cohort.findings)}
     sides = np.zeros((len(row), len(column)), dtype=np.int8)
-    one_sided = cohort.diagnoses.filter(pl.col("side").is_in(list(_CODES)))
-    for id_, finding, side in one_sided.select("radiograph", "finding", "side").rows():
-        sides[row[id_], column[finding]] = _CODES[side]
-    return sides
+    ribs: dict[int, list[tuple[int, NamedRib]]] = {}
+    for id_, finding, side, named in cohort.named_places.rows():
+        place, known = row[id_], column[finding]
+        sides[place, known] = _CODES.get(side, 0)
+        if named:
+            ribs.setdefault(place, []).extend((known, one) for one in read_ribs(named))
+    return sides, ribs

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from ribsight.errors import RibsightError
+from ribsight.findings import ribs_text
 from ribsight.records.codes import (
     CodeCertainty,
     CodeMeaning,
@@ -176,8 +177,8 @@ def collect_reports(
 ) -> tuple[Path, Path]:
     """Label the reports; write a row of readings for each, and their mentions.
 
-    A reading is `signal|acuity|side|contradicts itself|evidence`, empty where the report does not
-    mention the finding.
+    A reading is `signal|acuity|side|ribs|contradicts itself|evidence`, empty where the report does
+    not mention the finding.
 
     Raises:
         RibsightError: as `read_rows` and `day_of` do, or no column with text.
@@ -247,9 +248,8 @@ def _packed(reading: ReportReading, path: Path, row: int) -> str:
     where = f"{evidence.section} " if evidence.section else ""
     place = f"{path.name} row {row}, {where}characters {evidence.start}-{evidence.end}"
     contradicts = "1" if reading.contradicts_itself else ""
-    return (
-        f"{reading.signal}|{reading.acuity}|{reading.side}|{contradicts}|{place}: {evidence.rule}"
-    )
+    said = f"{reading.signal}|{reading.acuity}|{reading.side}|{ribs_text(reading.ribs)}"
+    return f"{said}|{contradicts}|{place}: {evidence.rule}"
 
 
 def _mention_row(row: int, mention: Mention) -> tuple[object, ...]:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from ribsight.errors import RibsightError, nearest
-from ribsight.findings import Acuity, DiagnosisState, Side, check_finding_name
+from ribsight.findings import (
+    Acuity,
+    DiagnosisState,
+    NamedRib,
+    Side,
+    check_finding_name,
+    read_ribs,
+)
 
 _SEPARATORS = ",;\t"
 _STATES = {
@@ -66,7 +73,7 @@ class DiagnosisRow:
         patient: None if blank or not mapped.
         group: None if blank or not mapped.
         kept: the further columns, by name.
-        acuities, sides, evidence: of each finding whose columns the table has, see
+        acuities, sides, ribs, evidence: of each finding whose columns the table has, see
             `read_diagnosis_table`.
     """
 
@@ -78,6 +85,7 @@ class DiagnosisRow:
     kept: Mapping[str, str] = field(default_factory=dict)
     acuities: Mapping[str, Acuity] = field(default_factory=dict)
     sides: Mapping[str, Side] = field(default_factory=dict)
+    ribs: Mapping[str, tuple[NamedRib, ...]] = field(default_factory=dict)
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -100,8 +108,9 @@ def read_diagnosis_table(path: Path, mapping: ColumnMapping) -> DiagnosisTable:
     """Read a CSV separated by commas, semicolons or tabs.
 
     Cells of findings, in any case: 1/0, true/false, yes/no, positive/negative; -1 or uncertain;
-    blank or unknown. A finding of column C takes its acuity, side and evidence from the columns
-    `C_acuity`, `C_side` and `C_evidence`, if there are such; `ribsight label` writes them.
+    blank or unknown. A finding of column C takes its acuity, side, ribs (`left 4; left 5`) and
+    evidence from the columns `C_acuity`, `C_side`, `C_ribs` and `C_evidence`, if there are such;
+    `ribsight label` writes them.
 
     Raises:
         RibsightError: no such file, not UTF-8, empty, a missing or doubled column, a cell that
@@ -204,6 +213,7 @@ def diagnosis_row(
         kept={column: cells[column] for column in mapping.keep},
         acuities=_details(path, number, cells, mapping, "acuity", Acuity),
         sides=_details(path, number, cells, mapping, "side", Side),
+        ribs=_ribs(path, number, cells, mapping),
         evidence={
             finding: cells[f"{column}_evidence"]
             for finding, column in mapping.findings.items()
@@ -234,6 +244,21 @@ def _details(
             raise RibsightError(
                 f"{path}, row {number}, column '{column}_{detail}' is none of {', '.join(kind)}"
             ) from None
+    return found
+
+
+def _ribs(
+    path: Path, number: int, cells: Mapping[str, str], mapping: ColumnMapping
+) -> dict[str, tuple[NamedRib, ...]]:
+    found = {}
+    for finding, column in mapping.findings.items():
+        cell = cells.get(f"{column}_ribs", "")
+        try:
+            ribs = read_ribs(cell)
+        except ValueError as error:
+            raise RibsightError(f"{path}, row {number}, column '{column}_ribs': {error}") from None
+        if ribs:
+            found[finding] = ribs
     return found
 
 

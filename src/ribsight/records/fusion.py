@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ribsight.findings import Acuity, DiagnosisState, Side
+from ribsight.findings import Acuity, DiagnosisState, NamedRib, Side
 from ribsight.records.policy import CodeSignal, FusionPolicy, ReportSignal
 from ribsight.records.reading import joint_side
 
@@ -58,6 +58,7 @@ class ReportFact:
     evidence: str
     is_ct: bool = False
     contradicts_itself: bool = False
+    ribs: tuple[NamedRib, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Diagnosis:
         report, code: what decided, in the policy's terms.
         evidence: files, rows and rules, the decisive first; no text.
         contradictions: between the records.
+        ribs: that the deciding reports name, on the side that was decided.
     """
 
     state: DiagnosisState
@@ -78,6 +80,7 @@ class Diagnosis:
     code: CodeSignal
     evidence: tuple[str, ...]
     contradictions: tuple[Contradiction, ...]
+    ribs: tuple[NamedRib, ...] = ()
 
 
 def fuse(
@@ -118,16 +121,18 @@ def fuse(
     if state is DiagnosisState.POSITIVE and is_lateral:
         state = DiagnosisState(policy.lateral_positive)
     is_finding = state in (DiagnosisState.POSITIVE, DiagnosisState.UNCERTAIN)
+    side = _side(told, coded, policy) if is_finding else Side.UNKNOWN
     return Diagnosis(
         state=state,
         acuity=acuity if is_finding else Acuity.UNKNOWN,
-        side=_side(told, coded, policy) if is_finding else Side.UNKNOWN,
+        side=side,
         report=report,
         code=code,
         evidence=_evidence(told, coded, reports, report),
         contradictions=tuple(
             _contradictions(codes, reports, coded, told, report, code, has_codes=has_codes)
         ),
+        ribs=_ribs(told, side) if is_finding else (),
     )
 
 
@@ -188,6 +193,11 @@ def _side(told: Sequence[ReportFact], coded: Sequence[CodeFact], policy: FusionP
     if Side.UNKNOWN in (report, code) or report is code:
         return code if report is Side.UNKNOWN else report
     return {"report": report, "code": code, "unknown": Side.UNKNOWN}[policy.side]
+
+
+def _ribs(told: Sequence[ReportFact], side: Side) -> tuple[NamedRib, ...]:
+    named = {rib for one in told for rib in one.ribs}
+    return tuple(sorted(rib for rib in named if joint_side([rib.side, side]) in (rib.side, side)))
 
 
 def _contradictions(

@@ -17,7 +17,7 @@ import tomli_w
 
 from ribsight.errors import RibsightError
 from ribsight.files import atomic_path, write_text
-from ribsight.findings import Acuity, Side
+from ribsight.findings import Acuity, Side, read_ribs
 from ribsight.records.codes import CodeCertainty, CodingSystem
 from ribsight.records.collect import (
     CODES,
@@ -235,9 +235,15 @@ def _report_fact(said: _FoundReport, place: int, sources: Sources) -> ReportFact
         assert sources.reports is not None
         evidence = f"{sources.reports.name} row {row}"
         return ReportFact(ReportSignal.SILENT, Acuity.UNKNOWN, Side.UNKNOWN, evidence, bool(is_ct))
-    signal, acuity, side, contradicts, evidence = packed.split("|", 4)
+    signal, acuity, side, ribs, contradicts, evidence = packed.split("|", 5)
     return ReportFact(
-        ReportSignal(signal), Acuity(acuity), Side(side), evidence, bool(is_ct), bool(contradicts)
+        ReportSignal(signal),
+        Acuity(acuity),
+        Side(side),
+        evidence,
+        bool(is_ct),
+        bool(contradicts),
+        read_ribs(ribs),
     )
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from ribsight.files import atomic_path, write_text
-from ribsight.findings import DiagnosisState
+from ribsight.findings import DiagnosisState, ribs_text
 from ribsight.records.codes import CodeCertainty
 from ribsight.records.collect import CodeBook
 from ribsight.records.fusion import Diagnosis
 from ribsight.records.policy import CodeSignal, FusionPolicy, ReportSignal
 from ribsight.records.summary import Summary
 
-DETAILS = ("acuity", "side", "evidence")
+DETAILS = ("acuity", "side", "ribs", "evidence")
 _EVIDENCE_SEPARATOR = "; "
 
 
@@ -83,7 +83,8 @@ def write_diagnoses(
             for finding in findings:
                 diagnosis = image.diagnoses[finding]
                 evidence = _EVIDENCE_SEPARATOR.join(diagnosis.evidence)
-                cells += [diagnosis.state, diagnosis.acuity, diagnosis.side, evidence]
+                cells += [diagnosis.state, diagnosis.acuity, diagnosis.side]
+                cells += [ribs_text(diagnosis.ribs), evidence]
                 for kind in diagnosis.contradictions:
                     contradictions.writerow(
                         [image.image, finding, kind, diagnosis.state, diagnosis.report,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ribsight.findings import Acuity, Side
+from ribsight.findings import Acuity, NamedRib, Side
 from ribsight.records.codes import CodeCertainty, CodeMeaning
 from ribsight.records.mention import NOWHERE, Displacement, Mention, MentionKind, MentionState
 from ribsight.records.policy import CodeSignal, FusionPolicy, ReportSignal
@@ -20,6 +20,7 @@ class ReportReading:
         signal: the strongest of its mentions'.
         acuity: of the mentions of that strength: acute before healing before old.
         side: all sides of these together.
+        ribs: that these name; those of old fractures only if all are old.
         decisive: the first mention of that strength; None if the report is silent.
         contradicts_itself: it says there is one and, without restriction, that there is none.
     """
@@ -27,6 +28,7 @@ class ReportReading:
     signal: ReportSignal
     acuity: Acuity = Acuity.UNKNOWN
     side: Side = Side.UNKNOWN
+    ribs: tuple[NamedRib, ...] = ()
     decisive: Mention | None = None
     contradicts_itself: bool = False
 
@@ -55,10 +57,22 @@ def read_mentions(
         signal=strongest,
         acuity=next((age for age in _AGES if age in ages), Acuity.UNKNOWN),
         side=joint_side([one.side for one in believed]),
+        ribs=_named_ribs(believed),
         decisive=group[0],
         contradicts_itself=strongest is ReportSignal.PRESENT
         and any(_denies_all(one, sites) for _, one in heard),
     )
+
+
+def _named_ribs(mentions: Sequence[Mention]) -> tuple[NamedRib, ...]:
+    newer = [one for one in mentions if one.acuity is not Acuity.OLD]
+    named = {
+        NamedRib(side, number)
+        for one in newer or mentions
+        for number in one.ribs
+        for side in ((Side.LEFT, Side.RIGHT) if one.side is Side.BOTH else (one.side,))
+    }
+    return tuple(sorted(named))
 
 
 def joint_side(sides: Sequence[Side]) -> Side:
