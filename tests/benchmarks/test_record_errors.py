@@ -1,5 +1,6 @@
 """Errors put into records: as many as asked for; none where an expert drew or one measures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +19,9 @@ def changed(before: Cohort, after: Cohort) -> pl.DataFrame:
 
 
 def test_records_err_in_training_only_and_never_where_an_expert_drew(trainable: Path) -> None:
-    cohort = reveal(load_cohort(trainable), 3, 0)
+    named = load_cohort(trainable)
+    named = replace(named, diagnoses=named.diagnoses.with_columns(ribs=pl.lit("left 4")))
+    cohort = reveal(named, 3, 0)
     everything = with_record_errors(cohort, RecordErrors(false_negative_rate=0.999), 1)
     wrong = changed(cohort, everything)
     train = set(cohort.radiographs.filter(pl.col("split") == "train")["radiograph"])
@@ -26,6 +29,7 @@ def test_records_err_in_training_only_and_never_where_an_expert_drew(trainable: 
     positive = set(cohort.diagnoses.filter(pl.col("state") == "positive")["radiograph"])
     assert set(wrong["radiograph"]) == (train & positive) - drawn
     assert set(wrong["state_after"]) == {"negative"}
+    assert set(wrong["ribs_after"]) == {""}
     # What is called negative has no hidden truth either; all else keeps its regions.
     gone = cohort.regions.join(wrong, on=KEYS, how="semi")
     assert len(gone)

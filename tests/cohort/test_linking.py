@@ -21,7 +21,7 @@ from ribsight.cohort.join_rule import (
 )
 from ribsight.cohort.linking import Joined, join_records, read_records
 from ribsight.errors import RibsightError
-from ribsight.findings import Acuity, DiagnosisState, Side
+from ribsight.findings import Acuity, DiagnosisState, Side, ribs_text
 from ribsight.radiographs import View
 from ribsight.records import ColumnMapping, DiagnosisTable
 
@@ -39,7 +39,7 @@ def by_patient(within: str = "2d", **options: Any) -> JoinRule:
 
 def table_of(folder: Path, rule: JoinRule, rows: Sequence[str]) -> DiagnosisTable:
     path = folder / "records.csv"
-    header = "patient,study,accession,date,rib,rib_acuity,rib_side"
+    header = "patient,study,accession,date,rib,rib_acuity,rib_side,rib_ribs"
     lines = [row + "," * (header.count(",") - row.count(",")) for row in rows]
     path.write_text("\n".join([header, *lines]) + "\n")
     return read_records(path, MAPPING, rule)
@@ -161,6 +161,14 @@ def test_sides_add_up_and_contradicting_ages_are_unknown(tmp_path: Path) -> None
     said = joined(tmp_path, JoinRule(JoinBy.STUDY, "study"), rows, film("one", study="1.2")).said
     assert said["one"].sides == {"rib": Side.BOTH}
     assert said["one"].acuities == {"rib": Acuity.UNKNOWN}
+
+
+def test_ribs_of_the_deciding_rows_add_up_and_are_not_of_an_oblique(tmp_path: Path) -> None:
+    rows = ["a,1.2,,,1,,left,left 4", "a,1.2,,,1,,left,left 5; left 4", "a,1.2,,,0,,,left 9"]
+    films = [film("pa", study="1.2", view=View.PA), film("ob", study="1.2", view=View.OBLIQUE)]
+    said = joined(tmp_path, JoinRule(JoinBy.STUDY, "study"), rows, *films).said
+    assert ribs_text(said["pa"].ribs["rib"]) == "left 4; left 5"
+    assert said["ob"].ribs["rib"] == ()
 
 
 def test_a_positive_record_says_nothing_of_other_films_unless_carried(tmp_path: Path) -> None:

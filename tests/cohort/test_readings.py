@@ -1,5 +1,6 @@
 """An expert's readings overrule records; a table allots patients to splits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -35,6 +36,15 @@ def test_readings_replace_records_and_leave_the_others(
     assert (
         changed.diagnoses["radiograph"].to_list() == small_cohort.diagnoses["radiograph"].to_list()
     )
+
+
+def test_readings_take_the_ribs_of_the_record_away(small_cohort: Cohort, tmp_path: Path) -> None:
+    named = small_cohort.diagnoses.with_columns(ribs=pl.lit("left 4"))
+    readings = _table(tmp_path, "image_id,fracture\nimg000,1\n")
+    changed, _ = apply_readings(replace(small_cohort, diagnoses=named), readings)
+    ribs = dict(changed.diagnoses.select("radiograph", "ribs").rows())
+    assert ribs.pop("img000") == ""
+    assert set(ribs.values()) == {"left 4"}
 
 
 def test_readings_of_nothing_here_or_of_another_finding_are_refused(
