@@ -16,9 +16,9 @@ from tests.archive.conftest import Ingest, deflated, dicom, picture, reasons, ui
 
 from ribsight.archive import crew
 from ribsight.archive.crew import readers
-from ribsight.archive.header import silent_pydicom
 from ribsight.archive.reading import Pulse, Reading, read_task
 from ribsight.archive.sighting import Row, Task
+from ribsight.radiographs.quiet import unchecking_pydicom
 
 
 def nested(depth: int) -> bytes:
@@ -269,7 +269,7 @@ def test_no_mutation_of_a_file_is_an_error_of_the_reader(tmp_path: Path) -> None
             else:
                 content[at:at] = content[at : at + int(random.integers(1, 40))]
         path.write_bytes(content)
-        with silent_pydicom():
+        with unchecking_pydicom():
             (row,) = read_task(task(path), Reading(tmp_path), Pulse())
         outcomes.add(row["reason"])
     assert {"", "damaged", "truncated", "deflated", "not-an-image"} <= outcomes

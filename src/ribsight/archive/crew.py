@@ -13,11 +13,11 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ribsight.archive.header import silent_pydicom
 from ribsight.archive.keeping import CannotKeepError
 from ribsight.archive.reading import Pulse, Reading, read_task
 from ribsight.archive.sighting import ITSELF, Row, Task
 from ribsight.errors import RibsightError
+from ribsight.radiographs.quiet import unchecking_pydicom
 
 MEMORY = 1 << 30
 """Bytes that a reader may take beyond what an idle one has."""
@@ -191,7 +191,7 @@ def _work(pipe: Connection, state: Any, reading: Reading, memory: int, parent: i
     _limit(memory)
     pulse = _Shown(state, parent)
     pulse.beat()
-    with silent_pydicom(), suppress(EOFError, OSError, KeyboardInterrupt):
+    with unchecking_pydicom(), suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
             chunk: Chunk = pipe.recv()
             rows: list[tuple[int, Row]] = []

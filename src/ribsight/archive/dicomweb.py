@@ -13,7 +13,7 @@ import requests
 from pydicom.dataset import Dataset
 
 from ribsight.archive.crew import Chunk, ReadChunks
-from ribsight.archive.header import TAGS, describe, image_uid, silent_pydicom
+from ribsight.archive.header import TAGS, describe, image_uid
 from ribsight.archive.ingest import Remote
 from ribsight.archive.keeping import CannotKeepError, Copy
 from ribsight.archive.reading import Reading, refused
@@ -22,6 +22,7 @@ from ribsight.archive.server import Query, Server, is_uid, told
 from ribsight.archive.sighting import Row, Task, new_row
 from ribsight.archive.stored import object_path
 from ribsight.errors import RibsightError
+from ribsight.radiographs.quiet import unchecking_pydicom
 
 _THREADS = 8
 _TRIES = 3
@@ -45,7 +46,7 @@ def remote_reader(address: str, query: Query) -> Remote:
         settled: deque[list[Row]] = deque()
         addresses: dict[str, str] = {}
         chunks = _chunks(_studies(server, query, known, reading), reading, settled, addresses)
-        with silent_pydicom():
+        with unchecking_pydicom():
             for rows in read(chunks):
                 yield [_at_address(row, addresses) for row in rows]
                 while settled:

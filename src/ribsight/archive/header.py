@@ -2,13 +2,10 @@
 
 import io
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, cast
 
-import pydicom.config
 from pydicom import uid
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import RawDataElement
@@ -74,21 +71,6 @@ TAGS = [tag for tag in map(tag_for_keyword, KEYWORDS) if tag is not None]
 
 class MoreNeededError(Exception):
     """The bytes end before the header does."""
-
-
-@contextmanager
-def silent_pydicom() -> Iterator[None]:
-    """Let pydicom neither warn nor log nor check values: it quotes them, and takes its time."""
-    settings = pydicom.config.settings
-    before = pydicom.config.logger.disabled, settings.reading_validation_mode
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pydicom.config.logger.disabled = True
-        settings.reading_validation_mode = pydicom.config.IGNORE
-        try:
-            yield
-        finally:
-            pydicom.config.logger.disabled, settings.reading_validation_mode = before
 
 
 def describe_dicom(content: bytes, size: int) -> tuple[str, dict[str, Any], int]:

@@ -7,7 +7,7 @@ from ribsight.deidentification.opening import Film, open_film
 from ribsight.deidentification.pixels import CleanPixels, plain_pixels
 from ribsight.deidentification.writing import file_content
 from ribsight.radiographs.attributes import UnusableDicomError
-from ribsight.radiographs.dicom import silent_pydicom
+from ribsight.radiographs.quiet import silent_pydicom
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in stored pixels; right and bottom are outside."""

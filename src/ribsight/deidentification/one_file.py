@@ -18,7 +18,7 @@ from ribsight.deidentification.subject import Policy, Subject, subject_of
 from ribsight.deidentification.values import parse_day
 from ribsight.deidentification.writing import file_content
 from ribsight.radiographs.attributes import UnusableDicomError, text, words
-from ribsight.radiographs.dicom import silent_pydicom
+from ribsight.radiographs.quiet import silent_pydicom
 from ribsight.radiographs.view import read_view
 
 NO_PATIENT = "names no patient: its study stands for one"

@@ -21,7 +21,7 @@ from ribsight.deidentification.opening import open_film
 from ribsight.errors import RibsightError, nearest
 from ribsight.files import write_bytes, write_text
 from ribsight.radiographs.attributes import UnusableDicomError
-from ribsight.radiographs.dicom import silent_pydicom
+from ribsight.radiographs.quiet import silent_pydicom
 
 COLUMNS = ("image_id", "left", "top", "right", "bottom", "score", "decision")
 RELEASE, BLACKOUT, WITHHOLD = "release", "blackout", "withhold"

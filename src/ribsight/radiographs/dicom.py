@@ -1,10 +1,6 @@
 """A DICOM file -> a radiograph as a viewer shows it, bone bright."""
 
 import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -26,6 +22,7 @@ from ribsight.radiographs.field import collimated_field
 from ribsight.radiographs.image_header import read_image_header
 from ribsight.radiographs.orientation import orientation_of_patient
 from ribsight.radiographs.presentation import present, present_wide
+from ribsight.radiographs.quiet import silent_pydicom
 from ribsight.radiographs.radiograph import (
     Identifiers,
     Orientation,
@@ -82,23 +79,6 @@ def read_dicom(name: PurePath | str, content: bytes, *, wide: bool = False) -> R
         raise UnreadableImageError(
             name, f"is a damaged DICOM file ({kind}): get the file again"
         ) from error
-
-
-@contextmanager
-def silent_pydicom() -> Iterator[None]:
-    """Keep pydicom from warning and logging: it quotes values, which may name the patient."""
-    logger = pydicom.config.logger
-    was_disabled, level = logger.disabled, logger.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logger.disabled = True
-        # Loggers of modules below it ask for its level, not whether it is disabled.
-        logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            logger.disabled = was_disabled
-            logger.setLevel(level)
 
 
 def read_dicom_header(name: PurePath | str, content: bytes) -> Dataset:

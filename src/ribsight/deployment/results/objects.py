@@ -19,8 +19,8 @@ from ribsight.deployment.results.said import Said, said_of
 from ribsight.errors import RibsightError
 from ribsight.evaluation.predictions import ImagePrediction
 from ribsight.radiographs.attributes import whole_number
-from ribsight.radiographs.dicom import silent_pydicom
 from ribsight.radiographs.guarded import read_guarded_content
+from ribsight.radiographs.quiet import silent_pydicom
 from ribsight.radiographs.radiograph import Radiograph, UnreadableImageError
 from ribsight.regions.formats.dicom_report import finished, moment_of, subject
 

@@ -9,9 +9,9 @@ from pydicom import uid
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
-from ribsight.archive.header import silent_pydicom
 from ribsight.radiographs.attributes import text
 from ribsight.radiographs.dicom import is_dicom
+from ribsight.radiographs.quiet import unchecking_pydicom
 
 CLASSES = frozenset(
     {
@@ -76,7 +76,7 @@ def read_file_meta(path: Path) -> FileMeta | None:
     start = io.BytesIO(content)
     start.seek(_START)
     try:
-        with silent_pydicom():
+        with unchecking_pydicom():
             meta = read_dataset(start, False, True, stop_when=_is_after_meta)
             said = [text(meta, keyword) or "" for keyword in _KEYWORDS]
     except Exception:  # pydicom raises nearly anything on damaged bytes

@@ -6,14 +6,14 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
-from ribsight.archive.header import silent_pydicom
+from ribsight.radiographs.quiet import unchecking_pydicom
 
 _MOST_UNTRUSTED = 1 << 18
 
 
 def trusted_header(path: Path) -> Dataset:
     """Read all before the pixels of a file that was read before, in a guarded child process."""
-    with silent_pydicom():
+    with unchecking_pydicom():
         return pydicom.dcmread(path, stop_before_pixels=True)
 
 
@@ -26,7 +26,7 @@ def untrusted_header(path: Path) -> Dataset | None:
     try:
         with path.open("rb") as stream:
             content = stream.read(_MOST_UNTRUSTED)
-        with silent_pydicom():
+        with unchecking_pydicom():
             dataset = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
             # Values are read when they are asked for: those that cannot be go now.
             for tag in list(dataset.keys()):
