@@ -43,6 +43,19 @@ def only(text: str, lexicon: Lexicon = EN) -> Mention:
         ("Old rib fractures are seen, pneumothorax is not seen.", "present"),
         ("Rib fractures: none.", "negated"),
         ("Rib fracture without pneumothorax.", "present"),
+        # a form's or template's answer
+        ("Rib fracture: No", "negated"),
+        ("Rib fracture: No. Pneumothorax: Yes.", "negated"),
+        ("Rib fracture (no), pneumothorax (yes)", "negated"),
+        ("Fracture of rib or clavicle: none", "negated"),
+        ("Pneumothorax: No. Rib fracture: Yes.", "present"),
+        ("Pneumothorax: no, rib fracture: yes", "present"),
+        ("Left rib fracture, pneumothorax: no", "present"),
+        ("Rib fracture - no pneumothorax", "present"),
+        # a sign beside a denied fracture
+        ("No rib fracture but a cortical step of the left 6th rib.", "negated uncertain"),
+        ("Old deformity of the left 5th rib, no acute rib fracture.", "uncertain negated"),
+        ("Deformity of the left 5th rib, an old rib fracture.", "present"),
         # what looks like negation
         ("No change in the right rib fracture.", "present"),
         ("Nodules not seen on the prior exam, healed rib fracture.", "present"),

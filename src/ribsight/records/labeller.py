@@ -141,14 +141,28 @@ def _label_clause(
 
 
 def _without_explained_deformities(found: list[Mention]) -> list[Mention]:
-    """`Deformity of the left 5th rib, an old rib fracture`: one fracture, with that place."""
+    """`Deformity of the left 5th rib, an old rib fracture`: one fracture, with that place.
+
+    A fracture that is denied explains none: `no rib fracture, but a deformity of the left 6th rib`.
+    """
+    denied = (MentionState.NEGATED, MentionState.HYPOTHETICAL)
+    explained = {
+        one.site
+        for one in found
+        if one.kind is not MentionKind.DEFORMITY and one.state not in denied
+    }
     deformed = {one.site: one for one in found if one.kind is MentionKind.DEFORMITY}
     kept = []
     for one in found:
         if one.kind is MentionKind.DEFORMITY:
-            if any(other.site == one.site and other.kind is not one.kind for other in found):
+            if one.site in explained:
                 continue
-        elif one.site in deformed and one.side is Side.UNKNOWN and not one.ribs:
+        elif (
+            one.site in deformed
+            and one.state not in denied
+            and one.side is Side.UNKNOWN
+            and not one.ribs
+        ):
             place = deformed[one.site]
             one = replace(one, side=place.side, ribs=place.ribs, count=one.count or place.count)
         kept.append(one)

@@ -48,6 +48,8 @@ class StateWords(Settings):
 
     negation_before: list[str]
     negation_after: list[str] = Field(default_factory=list)
+    negation_answer: list[str] = Field(default_factory=list)
+    """Words that, alone behind a colon, deny what stands before it (`Rib fracture: no`)."""
     not_negation: list[str] = Field(default_factory=list)
     likely_before: list[str] = Field(default_factory=list)
     likely_after: list[str] = Field(default_factory=list)

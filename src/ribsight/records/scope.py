@@ -20,6 +20,8 @@ _MODIFIERS = (
     "detail.displaced", "detail.nondisplaced", "detail.many", "detail.position", "detail.to",
 )  # fmt: skip
 _ALTERNATIVE_REACH = 6
+_ANSWER_OPENS = frozenset(":-(=")
+_ANSWER_ENDS = frozenset(",;.)/|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,13 @@ class Ruling:
 def rule_on(clause: Clause, trigger: Trigger) -> Ruling:
     """Return the state of what a trigger names.
 
-    In this order: mere talk (`evaluate for`), negation, doubt that leans to no or to neither side,
-    doubt that leans to yes. What nothing says otherwise of is present.
+    In this order: a template's answer (`Rib fracture: no`), mere talk (`evaluate for`), negation,
+    doubt that leans to no or to neither side, doubt that leans to yes. What nothing says otherwise
+    of is present.
     """
+    answer = _answer(clause, trigger)
+    if answer is not None:
+        return Ruling(MentionState.NEGATED, rule=f"answered: {answer.phrase}", cue=answer)
     for state, name in (
         (MentionState.HYPOTHETICAL, "hypothetical"),
         (MentionState.NEGATED, "negation"),
@@ -91,7 +97,38 @@ def _before(clause: Clause, trigger: Trigger, role: str) -> Hit | None:
     return None
 
 
+def _answer(clause: Clause, trigger: Trigger) -> Hit | None:
+    """Return the `no` that answers a trigger, as forms and templates write it."""
+    for hit in clause.with_role(("state.negation_answer",), trigger.last + 1):
+        if _is_answer(clause, hit):
+            return hit if _is_asked(clause, trigger, hit) else None
+    return None
+
+
+def _is_answer(clause: Clause, hit: Hit) -> bool:
+    """Return whether a phrase stands alone behind a colon: `: no,`, not `: no pneumothorax`."""
+    if not clause.has(hit.first, "state.negation_answer") or hit.first == 0:
+        return False
+    behind = hit.last + 1
+    return clause.tokens[hit.first - 1].text in _ANSWER_OPENS and (
+        behind == len(clause.tokens) or clause.tokens[behind].text in _ANSWER_ENDS
+    )
+
+
+def _is_asked(clause: Clause, trigger: Trigger, answer: Hit) -> bool:
+    """Return whether only the place of a trigger, or an alternative, stands before its answer."""
+    for position in range(trigger.last + 1, answer.first - 1):
+        if clause.has(position, "scope.alternatives"):
+            return True
+        text = clause.tokens[position].text
+        if clause.is_content(position) or text in ":." or clause.has(position, "scope.ends"):
+            return False
+    return True
+
+
 def _reaches(clause: Clause, cue: Hit, trigger: Trigger) -> bool:
+    if _is_answer(clause, cue):
+        return False
     if trigger.first - cue.last > clause.lexicon.settings.scope.reach:
         return False
     has_content = has_verb = False
