@@ -137,6 +137,14 @@ def test_readers_of_a_vindr_table(
         read_truth(path, readers="R9")
 
 
+@pytest.mark.parametrize("rule", ["any", "majority", "all"])
+def test_regions_whose_reader_is_not_named_are_one_readers(tmp_path: Path, rule: str) -> None:
+    path = write(tmp_path / "t.csv", "image,x0,y0,x1,y1,reader\na,1,1,5,5,\nb,,,,,\nc,2,2,5,5,R1\n")
+    one = read_truth(path, readers=rule).truth.truths["finding"]
+    assert one.region_boxes.tolist() == [[1, 1, 5, 5], [2, 2, 5, 5]]
+    assert one.state.tolist() == [1, 0, 1]
+
+
 def test_images_csv_adds_images_and_what_is_known_of_them(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "image,x,y,width,height\nu,10,10,5,6\n")
     more = write(tmp_path / "i.csv", "image,patient,spacing,vendor\nu,p,0.2,A\nv,q,0.3,B\n")

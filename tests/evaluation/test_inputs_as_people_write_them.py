@@ -19,7 +19,10 @@ from ribsight.evaluation.truth import truth_of
 
 MakeCohort = Callable[..., Cohort]
 
-TRUTH = "image,finding,x0,y0,x1,y1,patient\na,rib,10,10,30,30,p\nb,rib,,,,,q\n"
+TRUTH = (
+    "image,finding,x0,y0,x1,y1,patient,image_width,image_height\n"
+    "a,rib,10,10,30,30,p,100,100\nb,rib,,,,,q,100,100\n"
+)
 MARKS = "image,finding,x,y,score\na,rib,20.5,20,0.75\nb,rib,5,5,0.25\n"
 
 
@@ -41,8 +44,21 @@ def truth_file(tmp_path: Path) -> Path:
         MARKS.replace("a,rib", '"a","rib"').encode(),
         MARKS.replace("image", " Image ").replace("score", "Score").encode(),
         MARKS.replace("\na,", "\nfilms/a.png,").encode(),
+        MARKS.replace("\na,", "\nD:\\films\\a.PNG,").encode(),
+        MARKS.replace("\na,", "\n\n , , , , \na,").encode(),
     ],
-    ids=["plain", "windows", "semicolon", "decimal comma", "tabs", "quotes", "names", "paths"],
+    ids=[
+        "plain",
+        "windows",
+        "semicolon",
+        "decimal comma",
+        "tabs",
+        "quotes",
+        "names",
+        "paths",
+        "windows paths",
+        "blank rows",
+    ],
 )
 def test_one_table_in_many_spellings(truth_file: Path, tmp_path: Path, content: bytes) -> None:
     marks = tmp_path / "marks.csv"
@@ -61,7 +77,11 @@ def test_one_table_in_many_spellings(truth_file: Path, tmp_path: Path, content: 
         (MARKS.replace("rib", "r\xefb").encode("latin-1"), "row 2 is not in UTF-8"),
         (b'[{"image": 1}]', "holds JSON, not CSV"),
         (b"image,finding,x,y\na,rib,1,1\n", "no column 'score'; it has image, finding, x, y"),
-        (b"image,score,x,y\na,1,1,1,1,1,1\n", "is not a readable CSV"),
+        (b"image,score,x,y\na,1,1,1,1,1,1\n", "row 2 has 7 cells, the header has 4"),
+        (b"image,score\n\na\n", "row 3 has 1 cells, the header has 2"),
+        (b'image,score\na,"0.5\n', r"row 2 cannot be read .*a quotation mark"),
+        (b"image,score\n\n,\n\na,x\n", "marks.csv, row 5: score is 'x'"),
+        (b"image,x,y,score\na,1,1,1\nb,40,140,1\n", "row 3: a mark of 'rib' at .40, 140. lies"),
         (TRUTH.encode(), r"seems to be a truth .are --truth and --marks swapped"),
         (b"image,score,confidence,x,y\na,1,1,1,1\n", None),
     ],
@@ -76,7 +96,7 @@ def test_a_file_that_is_no_table_of_marks(
         read_marks(marks, truth)
         return
     with pytest.raises(RibsightError, match=message):
-        read_marks(marks, truth)
+        read_marks(marks, truth).reading(truth.truth.truths["rib"])
 
 
 def test_marks_given_as_truth_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a detector said of one finding, checked and aligned with the truth, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,8 +88,15 @@ def reading_of(predictions: Predictions, truth: Truth) -> Reading:
     return reading
 
 
-def check_reading(reading: Reading, truth: Truth) -> None:
+def check_reading(
+    reading: Reading, truth: Truth, where: Callable[[int], str] = lambda _: ""
+) -> None:
     """Hold that scores are finite and marks lie in their images.
+
+    Args:
+        reading: to check.
+        truth: that knows the images' names and sizes.
+        where: what a message about a mark of this index begins with, such as file and row.
 
     Raises:
         RibsightError: naming the first image where that is not so.
@@ -101,8 +108,9 @@ def check_reading(reading: Reading, truth: Truth) -> None:
         )
     for mark in np.flatnonzero(~np.isfinite(reading.mark_scores)):
         raise RibsightError(
-            f"a mark of '{truth.finding}' on radiograph {truth.images[reading.mark_image[mark]]} "
-            f"has score {reading.mark_scores[mark]}, not a finite number"
+            f"{where(int(mark))}a mark of '{truth.finding}' on radiograph "
+            f"{truth.images[reading.mark_image[mark]]} has score "
+            f"{reading.mark_scores[mark]}, not a finite number"
         )
     sizes = truth.sizes[reading.mark_image]
     # Written so that NaN is outside, and an image of unknown size has no right and lower edge.
@@ -111,8 +119,8 @@ def check_reading(reading: Reading, truth: Truth) -> None:
         (x, y), image = reading.mark_xy[mark], reading.mark_image[mark]
         width, height = truth.sizes[image]
         raise RibsightError(
-            f"a mark of '{truth.finding}' at ({x:g}, {y:g}) lies outside radiograph "
-            f"{truth.images[image]} of {width:g} x {height:g} stored pixels"
+            f"{where(int(mark))}a mark of '{truth.finding}' at ({x:g}, {y:g}) lies outside "
+            f"radiograph {truth.images[image]} of {width:g} x {height:g} stored pixels"
         )
 
 

@@ -3,12 +3,12 @@
 Column names are compared without regard to case; the names of well-known data sets are understood.
 """
 
+import csv
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import polars as pl
 
 from ribsight.errors import RibsightError
 
@@ -36,18 +36,20 @@ class CsvTable:
     Attributes:
         path: of the file.
         columns: in order.
-        rows: one mapping a row of the file; the first has number 2, after the header.
+        rows: one mapping a row of the file; blank rows are left out.
+        numbers: of each of these rows in the file, where the header is 1 and blank rows count.
         decimal_comma: whether 0,5 is a half, as in files that part cells by semicolons.
     """
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
+    numbers: tuple[int, ...]
     decimal_comma: bool = False
 
     def where(self, row: int) -> str:
         """Return file and row for a message."""
-        return f"{self.path.name}, row {row + 2}"
+        return f"{self.path.name}, row {self.numbers[row]}"
 
     def number(self, row: int, column: str) -> float:
         """Return a cell as a finite number.
@@ -99,25 +101,43 @@ def read_csv(path: Path) -> CsvTable:
     except OSError as error:
         raise RibsightError(f"cannot read {path}: {error.strerror or error}") from error
     separator = _separator(path, content)
-    try:
-        table = pl.read_csv(content, infer_schema=False, separator=separator)
-    except pl.exceptions.PolarsError as error:
-        raise RibsightError(
-            f"{path} is not a readable CSV: {str(error).splitlines()[0]}"
-        ) from error
-    names = [_known(name, table.columns) for name in table.columns]
+    header, *filled = _cells(path, content.decode("utf-8"), separator)
+    columns = header[1]
+    names = [_known(name, columns) for name in columns]
     for name in names:
         if names.count(name) > 1:
-            twice = [own for own, known in zip(table.columns, names, strict=True) if known == name]
+            twice = [own for own, known in zip(columns, names, strict=True) if known == name]
             raise RibsightError(
                 f"{path}: the columns {', '.join(twice)} both mean '{name}': rename one of them"
             )
-    table.columns = names
-    rows = tuple(
-        {name: (value or "").strip() for name, value in row.items()}
-        for row in table.iter_rows(named=True)
-    )
-    return CsvTable(path, tuple(names), rows, decimal_comma=separator == ";")
+    rows = tuple(dict(zip(names, cells, strict=True)) for _, cells in filled)
+    numbers = tuple(number for number, _ in filled)
+    return CsvTable(path, tuple(names), rows, numbers, decimal_comma=separator == ";")
+
+
+def _cells(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Return number and stripped cells of every row that is not blank, the header first."""
+    found: list[tuple[int, list[str]]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    number = 0
+    while True:
+        number += 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise RibsightError(
+                f"{path}, row {number} cannot be read ({error}): a quotation mark there may be "
+                "missing or too many"
+            ) from error
+        if cells is None:
+            return found
+        if not any(cell.strip() for cell in cells):
+            continue
+        if found and len(cells) != len(found[0][1]):
+            raise RibsightError(
+                f"{path}, row {number} has {len(cells)} cells, the header has {len(found[0][1])}"
+            )
+        found.append((number, [cell.strip() for cell in cells]))
 
 
 def _separator(path: Path, content: bytes) -> str:

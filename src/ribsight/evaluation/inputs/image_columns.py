@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from ribsight.errors import RibsightError
 from ribsight.evaluation.inputs.rows import ImageRow, TruthRows
@@ -15,12 +15,14 @@ _ENDINGS = {
 
 
 def stem_of(name: str) -> str:
-    """Return a name without its folder and without the ending of a picture.
+    r"""Return a name without its folder and without the ending of a picture.
 
-    >>> stem_of("films/a.PNG"), stem_of("1.2.840.7")
-    ('a', '1.2.840.7')
+    Tables are also written on Windows:
+
+    >>> stem_of("films/a.PNG"), stem_of("1.2.840.7"), stem_of(r"D:\films\a.png")
+    ('a', '1.2.840.7', 'a')
     """
-    path = Path(name)
+    path = PurePosixPath(name.replace("\\", "/"))
     return path.stem if path.suffix.lower() in _ENDINGS else path.name
 
 

@@ -30,11 +30,13 @@ class MarkRows:
     """Rows of a file of marks, images by their ids in the truth.
 
     Attributes:
-        marks: by finding: (image, x, y, score, box) of each mark.
+        entry: file and kind of entry, for messages: `marks.csv, row`.
+        marks: by finding: (image, x, y, score, box, number of the entry) of each mark.
         image_scores: by finding and image, where the file gives them.
     """
 
-    marks: dict[str, list[tuple[str, float, float, float, Box]]] = field(default_factory=dict)
+    entry: str
+    marks: dict[str, list[tuple[str, float, float, float, Box, int]]] = field(default_factory=dict)
     image_scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -111,7 +113,7 @@ def _from_csv(
             "(are --truth and --marks swapped?)"
         )
     require(table, "image", "score")
-    rows = MarkRows()
+    rows = MarkRows(f"{table.path.name}, row")
     unknown: list[str] = []
     for row, cells in enumerate(table.rows):
         image = _image_named(truth, cells["image"])
@@ -127,7 +129,9 @@ def _from_csv(
             scores[image] = score
             continue
         x, y = _location(table, row, box)
-        rows.marks.setdefault(finding, []).append((image, x, y, score, box or _NO_BOX))
+        rows.marks.setdefault(finding, []).append(
+            (image, x, y, score, box or _NO_BOX, table.numbers[row])
+        )
     _refuse_unknown(unknown, further_images)
     return rows
 
@@ -169,7 +173,7 @@ def _location(table: CsvTable, row: int, box: Box | None) -> tuple[float, float]
 def _from_coco(
     path: Path, document: Sequence[object], truth: NamedTruth, further_images: bool
 ) -> MarkRows:
-    rows = MarkRows()
+    rows = MarkRows(f"{path.name}, result")
     unknown: list[str] = []
     for position, result in enumerate(document):
         where = f"{path.name}, result {position}"
@@ -194,7 +198,7 @@ def _from_coco(
         if id_ is None:
             unknown.append(f"{where}: image {image!r}")
             continue
-        mark = (id_, (x0 + x1) / 2, (y0 + y1) / 2, float(score), (x0, y0, x1, y1))
+        mark = (id_, (x0 + x1) / 2, (y0 + y1) / 2, float(score), (x0, y0, x1, y1), position)
         rows.marks.setdefault(finding, []).append(mark)
     _refuse_unknown(unknown, further_images)
     return rows
@@ -232,5 +236,5 @@ def _reading(rows: MarkRows, truth: Truth) -> Reading:
         mark_scores=scores,
         mark_boxes=np.array([one[4] for one in own], dtype=np.float64).reshape(-1, 4),
     )
-    check_reading(reading, truth)
+    check_reading(reading, truth, lambda mark: f"{rows.entry} {own[mark][5]}: ")
     return reading

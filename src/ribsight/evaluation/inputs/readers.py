@@ -54,7 +54,8 @@ def combine_readers(rows: TruthRows, rule: str | None) -> TruthRows:
         for members in same_lesions([one.box for one in own], [one.reader for one in own]):
             lesion = [own[index] for index in members]
             said = len({one.reader for one in lesion})
-            if said >= readers_needed(RULES[rule], len(looked[lesion[0].image])):
+            looked_at = max(1, len(looked.get(lesion[0].image, ())))
+            if said >= readers_needed(RULES[rule], looked_at):
                 regions.append(_consensus(lesion))
     return replace(rows, regions=regions, states=_agreed_states(rows, rule, looked))
 

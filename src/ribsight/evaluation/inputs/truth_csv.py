@@ -92,7 +92,7 @@ def read_image_csv(path: Path) -> list[ImageRow]:
         if cells["image"] in seen:
             raise RibsightError(
                 f"{table.where(row)}: image {cells['image']} is also in row "
-                f"{seen[cells['image']] + 2}: give each image one row"
+                f"{table.numbers[seen[cells['image']]]}: give each image one row"
             )
         seen[cells["image"]] = row
     return [
@@ -109,7 +109,7 @@ def _patient_rows(table: CsvTable) -> list[ImageRow]:
         if cells["patient"] in first:
             raise RibsightError(
                 f"{table.where(row)}: patient {cells['patient']} is also in row "
-                f"{first[cells['patient']] + 2}: give each patient one row"
+                f"{table.numbers[first[cells['patient']]]}: give each patient one row"
             )
         first[cells["patient"]] = row
     return [
@@ -140,7 +140,7 @@ def _by_image(
             if cells.get(name, "") != before:
                 raise RibsightError(
                     f"{table.where(row)}: {name} of image {image} is '{cells[name]}' here and "
-                    f"'{before}' in row {first[image] + 2}"
+                    f"'{before}' in row {table.numbers[first[image]]}"
                 )
         for name in list(of_images):
             if of_images[name].setdefault(image, cells[name]) != cells[name]:
