@@ -181,6 +181,20 @@ def test_a_later_run_takes_over_what_is_the_same(
     assert certainty is Certainty.CONFIDENT
 
 
+def test_a_run_without_an_image_leaves_no_parts_and_a_folder_is_no_output(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RibsightError, match="no image could be read"),
+        open_parts(tmp_path / "out.json", "a" * 64, "v1", resume=False),
+    ):
+        raise RibsightError("no image could be read")
+    with (
+        pytest.raises(RibsightError, match="it is a folder; name a file"),
+        open_parts(tmp_path, "a" * 64, "v1", resume=False),
+    ):
+        pass
+    assert not list(tmp_path.parent.glob("*.parts")) + list(tmp_path.iterdir())
+
+
 def test_parts_of_another_model_and_a_second_run_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     with open_parts(out, "a" * 64, "v1", resume=False) as first:

@@ -78,7 +78,8 @@ def open_parts(
 ) -> Iterator[Parts]:
     """Yield the parts of an output, empty or with what an interrupted run left.
 
-    Leaving without an exception removes the file: the output has been written.
+    Leaving without an exception removes the file: the output has been written. So does leaving
+    with one while there is no image in it, as nothing would be gone on with.
 
     Args:
         out: of the run.
@@ -87,9 +88,11 @@ def open_parts(
         resume: go on; without it parts that are there are an error, for they cost time to make.
 
     Raises:
-        RibsightError: another run is writing, parts are there and `resume` is not, or they are not
-            this model's.
+        RibsightError: the output is a folder, another run is writing, parts are there and
+            `resume` is not, or they are not this model's.
     """
+    if out.is_dir():
+        raise RibsightError(f"cannot write {out}: it is a folder; name a file, like {out}.json")
     path = out.with_name(f"{out.name}.parts")
     head = {
         "schema": SCHEMA,
@@ -113,7 +116,12 @@ def open_parts(
         parts = Parts(file, path, places, end)
         if end == 0:
             parts._write(json.dumps(head))
-        yield parts
+        try:
+            yield parts
+        except BaseException:
+            if not len(parts):
+                path.unlink(missing_ok=True)
+            raise
         path.unlink(missing_ok=True)
     finally:
         os.close(file)
