@@ -7,13 +7,14 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from torch.nn.functional import softplus
 
 from ribsight.cohort.cache import fill_cache
 from ribsight.cohort.tables import Cohort, load_cohort, save_cohort
 from ribsight.distillation.batch import Batch, NamedPlaces
 from ribsight.distillation.batches import StepDataset, place_crops
 from ribsight.distillation.layout import NO_LAYOUT, Layout
-from ribsight.distillation.method_settings import RibsightSettings
+from ribsight.distillation.method_settings import PredictiveValues, RibsightSettings
 from ribsight.distillation.method_table import method_of
 from ribsight.distillation.objective import step_objective
 from ribsight.distillation.recipe import CropSettings, Recipe
@@ -149,6 +150,43 @@ def test_every_named_fracture_is_raised_and_counts(data: TrainingData, recipe: R
     assert float(unnamed[first, 0, 9, 3]) == 0
     # Nobody is left without a push: both records name ribs.
     assert facts.without_push.tolist() == [0]
+
+
+def test_each_named_place_is_asked_instead_of_the_image(data: TrainingData, recipe: Recipe) -> None:
+    alone = RibsightSettings(image_weight=1.0, negative_weight=0.0, unsure_from=0.01)
+    ours = still(recipe).model_copy(update={"method": "ribsight", "ribsight": alone})
+    batch = batch_of(data, ours)
+    unsure = torch.full((2, 1, 16, 16), -1.0)  # of 0.27: counts nothing, so only records speak
+    method = replace(method_of(ours), named_target=None)
+    logits = torch.full((len(batch.images), 1, 16, 16), -4.0)
+    first, second = batch.positive_rows.tolist()
+    logits[first, 0, 0, 0] = 5.0  # the image's highest, in no named place
+    logits[first, 0, 5, 12], logits[first, 0, 9, 3] = 1.0, -2.0
+    student = logits.clone().requires_grad_()
+    loss, facts = step_objective(
+        student, unsure, batch, method, positive_weight=1.0, lesion_weight=1.0
+    )
+    expected = softplus(torch.tensor([-1.0, 2.0, 4.0, 4.0]))
+    assert float(facts.loss_positive) == pytest.approx(float(expected.mean()), abs=1e-5)
+    torch.autograd.backward(loss)
+    assert student.grad is not None
+    pushed = (student.grad[first, 0] < 0).nonzero().tolist()
+    assert pushed == [[5, 12], [9, 3]]
+    assert (student.grad[second, 0] <= 0).all()
+    # With what an audit says of it, a place is no longer believed without doubt.
+    values = {"fracture": PredictiveValues(positive_predictive_value=0.8)}
+    assert method.record is not None
+    asking_both = replace(method.record, negative=1.0)
+    doubting = asking_both.knowing(values, ("fracture",), positives=1.0, negatives=1.0)
+    _, less = step_objective(
+        student,
+        unsure,
+        batch,
+        replace(method, record=doubting),
+        positive_weight=1.0,
+        lesion_weight=1.0,
+    )
+    assert float(less.loss_positive) < float(facts.loss_positive)
 
 
 def test_on_crops_named_places_are_those_of_the_whole_image(

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ribsight.findings import NamedRib, Side
 from ribsight.regions import Polygon
 
+MOSTLY = 0.5
+"""A cell of a map belongs to a place that covers so much of it."""
 _BEYOND = 2.0
 """Places reach so far beyond the picture, in its sizes, that no view cuts them off."""
 

@@ -8,13 +8,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ribsight.distillation.batch import Batch
 from ribsight.distillation.crops import cut_maps
+from ribsight.distillation.layout import MOSTLY
 from ribsight.distillation.methods import Distance, Method, Target, targets
+from ribsight.distillation.record_term import NOWHERE, RecordTerm
 from ribsight.findings import Supervision
 
-_ALLOWED = 0.5
 _TRACE = 1e-3
-_NOWHERE = -30.0
-"""Logit of a cell in which the record forbids a lesion."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +127,9 @@ def step_objective(
     losses = _losses(logits, target, batch, method, lesion_weight)
     if method.record is not None:
         # Where the record forbids a lesion, none can explain it.
-        allowed = logits.masked_fill(batch.possible < _ALLOWED, _NOWHERE)
-        losses = losses + method.record.loss(allowed, batch.supervision)
+        allowed = logits.masked_fill(batch.possible < MOSTLY, NOWHERE)
+        asked = method.record.loss(allowed, batch.supervision)
+        losses = losses + _asked_by_place(asked, logits, batch, method.record)
     loss_known = (losses * ~is_positive).sum() / max(batch.known, 1)
     loss_positive = (losses * is_positive).sum() / max(batch.positives, 1)
     loss_weighted = positive_weight * loss_positive
@@ -140,6 +140,22 @@ def step_objective(
         *_facts(logits, positive, teacher_logits, batch, method),
     )
     return loss_known + loss_weighted, facts
+
+
+def _asked_by_place(whole: Tensor, logits: Tensor, batch: Batch, record: RecordTerm) -> Tensor:
+    """Ask each place that a record names, instead of the image, for its finding.
+
+    A crop shows too little to be asked: there `record.positive` is 0.
+    """
+    named = batch.named
+    if named is None or not len(named.row) or not record.positive:
+        return whole
+    rows = batch.positive_rows[named.row]
+    losses = record.place_loss(logits[rows, named.finding], named.inside, named.finding)
+    at = (rows, named.finding)
+    count = torch.zeros_like(whole).index_put(at, torch.ones_like(losses), accumulate=True)
+    total = torch.zeros_like(whole).index_put(at, losses, accumulate=True)
+    return torch.where(count > 0, total / count.clamp(min=1), whole)
 
 
 def _targets_of(teacher_logits: Tensor, batch: Batch, method: Method) -> Target:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ribsight.distillation.layout import MOSTLY
 from ribsight.distillation.method_settings import PredictiveValues
 from ribsight.errors import RibsightError
 from ribsight.findings import Supervision
@@ -23,6 +24,10 @@ from ribsight.findings import Supervision
 Pool = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Logits (N, K, h, w) -> log-probabilities, (N, K) each, that the image shows the finding and that
 it does not."""
+
+
+NOWHERE = -30.0
+"""Logit of a cell in which the record forbids a lesion."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +72,37 @@ class RecordTerm:
             (N, K) losses, float32; 0 for pairs without a record, and for drawn ones.
 
         """
-        present, absent = self.pool(logits)
-        says_positive, says_negative = present, absent
-        if self.noise is not None:
-            alpha = self.noise.false_positive.to(present)
-            beta = self.noise.false_negative.to(present)
-            says_positive = torch.logaddexp(torch.log1p(-beta) + present, torch.log(alpha) + absent)
-            says_negative = torch.logaddexp(torch.log(beta) + present, torch.log1p(-alpha) + absent)
+        says_positive, says_negative = self._said(logits, slice(None))
         positive = self.positive * says_positive * (supervision == Supervision.POSITIVE)
         negative = self.negative * says_negative * (supervision == Supervision.NEGATIVE)
         return -(positive + negative)
+
+    def place_loss(self, logits: Tensor, inside: Tensor, finding: Tensor) -> Tensor:
+        """Return the same of places that records name, each asked as an image of its own.
+
+        Args:
+            logits: (M, h, w) of the student, of the map of each place's image.
+            inside: (M, h, w) share of each cell that the place covers.
+            finding: (M,) columns.
+
+        Returns:
+            (M,) losses.
+
+        """
+        within = logits.masked_fill(inside < MOSTLY, NOWHERE)
+        return -self.positive * self._said(within[:, None], finding[:, None])[0][:, 0]
+
+    def _said(self, logits: Tensor, columns: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Return the log-probabilities of a positive and of a negative record."""
+        present, absent = self.pool(logits)
+        if self.noise is None:
+            return present, absent
+        alpha = self.noise.false_positive.to(present)[columns]
+        beta = self.noise.false_negative.to(present)[columns]
+        return (
+            torch.logaddexp(torch.log1p(-beta) + present, torch.log(alpha) + absent),
+            torch.logaddexp(torch.log(beta) + present, torch.log1p(-alpha) + absent),
+        )
 
     def knowing(
         self,

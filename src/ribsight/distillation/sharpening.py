@@ -21,10 +21,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from ribsight.distillation.layout import MOSTLY
 from ribsight.errors import RibsightError
 
-_MOSTLY = 0.5
-"""A cell belongs to a place that covers so much of it."""
 LARGEST_MONOTONE_A0 = 8.0
 """Above it the target at the peak no longer grows with y'_max everywhere (t = 0.4)."""
 
@@ -130,7 +129,7 @@ def sharpen_place(logits: Tensor, inside: Tensor, a0: float, t: float, share: fl
 
     """
     z = logits.detach().float()
-    within = inside >= _MOSTLY
+    within = inside >= MOSTLY
     highest = z.masked_fill(~within, -torch.inf).amax(dim=(-2, -1), keepdim=True)
     y_max = torch.sigmoid(highest)
     centre = (share * y_max).clamp(max=t)
