@@ -4,6 +4,8 @@
 
 COHORT is built and split, all its regions revealed. Run it again to go on: finished trainings are
 kept, an interrupted one resumes. RESULTS gets a folder a training, results.parquet and table.md.
+With --elsewhere OTHER finished trainings are compared on the test split of another cohort with the
+same findings, and nothing is trained.
 """
 
 import argparse
@@ -25,12 +27,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--unit", help=argparse.SUPPRESS)
     parser.add_argument("--only-compare", action="store_true", help="train nothing")
+    parser.add_argument(
+        "--elsewhere", type=Path, metavar="COHORT", help="compare on another cohort"
+    )
     asked = parser.parse_args()
     plan = read_plan(asked.plan)
     if asked.unit:
         _train_here(Unit.model_validate_json(asked.unit), plan, asked)
         return
-    failed = 0 if asked.only_compare else _train_all(plan, asked)
+    failed = 0 if asked.only_compare or asked.elsewhere else _train_all(plan, asked)
     _compare(plan, asked)
     if failed:
         sys.exit(f"{failed} trainings failed")
@@ -70,7 +75,7 @@ def _compare(plan: Plan, asked: argparse.Namespace) -> None:
     from benchmarks.methods.compare import compare
     from benchmarks.methods.table import markdown
 
-    rows = compare(plan, asked.out, asked.cohort, tuple(plan.references))
+    rows = compare(plan, asked.out, asked.cohort, tuple(plan.references), asked.elsewhere)
     rows.write_parquet(asked.out / "results.parquet")
     text = markdown(rows)
     (asked.out / "table.md").write_text(text, encoding="utf-8")

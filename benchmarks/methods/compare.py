@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from benchmarks.methods.plan import REFERENCE, Plan, Unit
-from benchmarks.methods.runs import predictions_file, shown_cohort
+from benchmarks.methods.runs import predict_elsewhere, predictions_file, shown_cohort
 from benchmarks.methods.screening import Screening
 from benchmarks.methods.table import LOW_LEVEL
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from ribsight.evaluation.measure import Measured
 from ribsight.evaluation.predictions_file import read_predictions
 from ribsight.evaluation.protocol import Protocol
 from ribsight.evaluation.score import Scoring
+from ribsight.findings import Split
 
 FIGURES = ("froc_score", "auroc", "wafroc")
 Floats = NDArray[np.float64]
@@ -64,22 +65,35 @@ class Row:
     drawn: int | None = None
 
 
-def compare(plan: Plan, out: Path, cohort: Path, references: tuple[str, ...]) -> pl.DataFrame:
-    """Return a row a figure and difference, for all trainings that are finished."""
-    fixed = None if plan.folds else load_cohort(cohort)
-    over = over_folds if plan.folds else over_trainings
+def compare(
+    plan: Plan,
+    out: Path,
+    cohort: Path,
+    references: tuple[str, ...],
+    elsewhere: Path | None = None,
+) -> pl.DataFrame:
+    """Return a row a figure and difference, for all trainings that are finished.
+
+    With `elsewhere` they are compared on the test split of that cohort instead of the plan's.
+    """
+    shared = elsewhere or (None if plan.folds else cohort)
+    fixed = None if shared is None else load_cohort(shared)
+    over = over_folds if shared is None else over_trainings
+    split = plan.evaluate if elsewhere is None else Split.TEST.value
     rows: list[Row] = []
     for reveal in plan.reveal:
         scored: dict[str, dict[int, dict[str, Measured]]] = {}
         for variant in plan.variants:
             for seed in plan.seeds:
                 unit = Unit(variant=variant, reveal=reveal, seed=seed)
-                file = predictions_file(out, unit, plan.evaluate)
-                if file.exists():
+                file: Path | None = predictions_file(out, unit, plan.evaluate)
+                if elsewhere is not None:
+                    file = predict_elsewhere(unit, out, elsewhere)
+                if file is not None and file.exists():
                     truth = fixed or load_cohort(shown_cohort(cohort, unit, out, plan))
                     # Patients of different folds are resampled apart.
-                    scoring = Scoring(Protocol(), _REPLICATES, seed if plan.folds else 0)
-                    one = score_on_cohort(read_predictions(file), truth, plan.evaluate, scoring)
+                    scoring = Scoring(Protocol(), _REPLICATES, seed if shared is None else 0)
+                    one = score_on_cohort(read_predictions(file), truth, split, scoring)
                     scored.setdefault(variant, {})[seed] = dict(one.measured)
         own: list[Row] = []
         for variant, trainings in scored.items():

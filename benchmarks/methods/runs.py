@@ -42,10 +42,28 @@ def run_unit(unit: Unit, plan: Plan, plan_file: Path, cohort: Path, out: Path) -
     if not (run / "model" / "weights.safetensors").exists():
         _train(unit, plan, plan_file, shown, cohort / "cache", out)
     part = load_cohort(shown).select(plan.evaluate)
+    write_predictions(_predicted(run, part, cohort, unit), done)
+
+
+def predict_elsewhere(unit: Unit, out: Path, cohort: Path) -> Path | None:
+    """Let a finished training predict another cohort's test split; None if it is not finished."""
+    run, done = out / unit.folder / "run", out / unit.folder / f"elsewhere-{_key(cohort)}.json"
+    if not (run / "model" / "weights.safetensors").exists():
+        return None
+    if not done.exists():
+        write_predictions(_predicted(run, load_cohort(cohort).select("test"), cohort, unit), done)
+    return done
+
+
+def _key(cohort: Path) -> str:
+    """Return what tells a cohort from others in the name of a file."""
+    return load_cohort(cohort).fingerprint()[:12]
+
+
+def _predicted(run: Path, part: Cohort, cohort: Path, unit: Unit) -> Predictions:
     detector = Detector.load(run / "model", "cpu")
     cache = fill_cache(part, detector.preprocessing, cohort / "cache", progress=False)
-    said = replace(detector.predict_cohort(part, cache, progress=False), model=unit.variant)
-    write_predictions(said, done)
+    return replace(detector.predict_cohort(part, cache, progress=False), model=unit.variant)
 
 
 def _boxes(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache_folder: Path) -> Predictions:
