@@ -3,11 +3,11 @@
 import itertools
 import re
 
+from ribsight.findings import RIBS
 from ribsight.records.clause import Clause, Trigger
 from ribsight.records.places import Place
 from ribsight.records.words import Hit
 
-RIBS = 12
 _ORDINAL = re.compile(r"(\d{1,2})(?:st|nd|rd|th|o|a|er|ro|do|to|mo|vo|no|os|as)")
 _DIGITS = re.compile(r"\d{1,2}")
 _LINKS = ("scope.joins", "scope.of", "scope.articles", "age.old", "age.healing", "age.acute")
