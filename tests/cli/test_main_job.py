@@ -174,7 +174,7 @@ def test_the_figures_of_an_audit_go_into_the_run(trainable: Path, tmp_path: Path
         ("value = 0.04", "value = 4", "fracture.present_if_negative.value is 4"),
         ("negative]", "unknown]", "fracture.present_if_negative.value is no share of studies"),
         ("fracture", "rib", "record_noise.rib is no finding of the cohort (fracture)"),
-        ("0.9", "0.04", "must sum to more than 1"),
+        ("0.9", "0.04", "4.0% of the positive records and in 4.0% of the negative ones"),
         (AUDIT, "", "names no finding"),
     ],
 )

@@ -76,6 +76,14 @@ def test_the_page_stands_alone_and_is_the_same_again(cohort: Cohort, tmp_path: P
     assert page_of(cohort, tmp_path, images=4, seed=4) != text
 
 
+def test_ribs_that_records_name_are_counted(cohort: Cohort, tmp_path: Path) -> None:
+    assert "named ribs" not in page_of(cohort, tmp_path, images=0, seed=3)
+    first = pl.when(pl.col("radiograph") == cohort.ids[0]).then(pl.lit("left 4; left 5"))
+    named = cohort.diagnoses.with_columns(ribs=first.otherwise(pl.lit("")))
+    text = page_of(replace(cohort, diagnoses=named), tmp_path, images=0, seed=3)
+    assert "2 in 1 of 6" in text
+
+
 def test_without_images_no_radiograph_or_patient_is_named(cohort: Cohort, tmp_path: Path) -> None:
     left_out = [LeftOut("secret.png", "7", "no image named secret.png")]
     text = page_of(cohort, tmp_path, images=0, left_out=left_out)

@@ -66,6 +66,9 @@ def test_ribs_of_a_side_that_was_decided_against_are_dropped() -> None:
     assert fuse([code], [report("present", Side.LEFT, 4)], by_code).ribs == ()
     kept = fuse([code], [report("present", Side.UNKNOWN, 4)], by_code).ribs
     assert ribs_text(kept) == "4"
+    neither = POLICY.model_copy(update={"side": "unknown"})
+    numbers = fuse([code], [report("present", Side.LEFT, 4)], neither).ribs
+    assert ribs_text(numbers) == "4"
 
 
 def test_what_is_no_finding_names_no_rib() -> None:

@@ -12,7 +12,7 @@ import polars as pl
 from ribsight.cohort.held_out import parse_date
 from ribsight.cohort.proportion import proportion
 from ribsight.cohort.tables import Cohort
-from ribsight.findings import DiagnosisState, Split, Supervision
+from ribsight.findings import DiagnosisState, Split, Supervision, read_ribs
 
 _NOT_SAID = "not said"
 _AGE_EDGES = (0, 18, 40, 65, 80)
@@ -202,7 +202,7 @@ def supervision_table(cohort: Cohort) -> Table:
 
 
 def details_table(cohort: Cohort) -> Table:
-    """Return acuity and side of the positives."""
+    """Return acuity and side of the positives, and how many name ribs."""
     rows = []
     positive = cohort.diagnoses.filter(pl.col("state") == DiagnosisState.POSITIVE)
     for finding in cohort.findings:
@@ -211,6 +211,12 @@ def details_table(cohort: Cohort) -> Table:
             counts = Counter(part[column])
             said = ", ".join(f"{name} {counts[name]}" for name in sorted(counts)) or "none"
             rows.append((f"{plain(finding)}, {column}", said))
+        named = cohort.named_places.join(part, on=["radiograph", "finding"], how="semi")
+        ribs = [one for one in named["ribs"] if one]
+        if ribs:
+            count = sum(len(read_ribs(one)) for one in ribs)
+            said = f"{with_commas(count)} in {with_commas(len(ribs))} of {with_commas(len(part))}"
+            rows.append((f"{plain(finding)}, named ribs", said))
     return Table("Positives: age of the fracture, and side", ("finding", "counts"), tuple(rows))
 
 

@@ -55,7 +55,8 @@ def _allowing_for_noise(method: Method, recipe: Recipe, findings: tuple[str, ...
     unknown = sorted(set(recipe.record_noise) - set(findings))
     if unknown:
         raise RibsightError(
-            f"record_noise.{unknown[0]} is no finding of the cohort ({', '.join(findings)})"
+            f"record_noise.{unknown[0]} is no finding of the cohort ({', '.join(findings)}): "
+            "leave it out of the recipe, or of the audit's file"
         )
     batch = recipe.stage2.batch
     known = batch.regions + batch.negatives

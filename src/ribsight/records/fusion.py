@@ -197,6 +197,9 @@ def _side(told: Sequence[ReportFact], coded: Sequence[CodeFact], policy: FusionP
 
 def _ribs(told: Sequence[ReportFact], side: Side) -> tuple[NamedRib, ...]:
     named = {rib for one in told for rib in one.ribs}
+    if side is Side.UNKNOWN:
+        # Where a side was named and is not believed, numbers are.
+        return tuple(sorted({NamedRib(side, rib.number) for rib in named}))
     return tuple(sorted(rib for rib in named if joint_side([rib.side, side]) in (rib.side, side)))
 
 

@@ -14,19 +14,28 @@ def predictive_values(path: Path) -> dict[str, dict[str, float]]:
 
     Raises:
         RibsightError: not readable, or an audit without an answer on positive or on negative
-            records of a finding.
+            records of a finding, or positive records that have it no more often than negative ones.
 
     """
     audit = read_toml(path)
     if not audit:
         raise RibsightError(f"{path} names no finding: write it with `ribsight label --answers`")
-    return {
-        finding: {
-            "positive_predictive_value": _present(path, audit, finding, "positive"),
-            "negative_predictive_value": 1.0 - _present(path, audit, finding, "negative"),
+    values = {}
+    for finding in audit:
+        positive, negative = (
+            _present(path, audit, finding, one) for one in ("positive", "negative")
+        )
+        if positive <= negative:
+            raise RibsightError(
+                f"{path}: {finding} is there in {positive:.1%} of the positive records and in "
+                f"{negative:.1%} of the negative ones, so these records tell nothing; mend the "
+                "labels or leave the finding out of the file"
+            )
+        values[finding] = {
+            "positive_predictive_value": positive,
+            "negative_predictive_value": 1.0 - negative,
         }
-        for finding in audit
-    }
+    return values
 
 
 def _present(path: Path, audit: dict[str, object], finding: str, state: str) -> float:
@@ -38,7 +47,7 @@ def _present(path: Path, audit: dict[str, object], finding: str, state: str) -> 
         said = "no share of studies" if value is None or _is_nan(value) else f"{value!r}"
         raise RibsightError(
             f"{path}: {finding}.present_if_{state}.value is {said}; an audit must have "
-            f"answers on {state} records of every finding"
+            f"answers on {state} records of every finding; leave out a finding that has none"
         )
     return float(value)
 

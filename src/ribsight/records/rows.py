@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from ribsight.csv_rows import filled_rows
 from ribsight.errors import RibsightError, nearest
 
 _SEPARATORS = ",;\t|"
@@ -83,30 +84,14 @@ def _rows(
     (header,) = csv.reader([first_line], delimiter=separator)
     header = [cell.strip().strip("\ufeff") for cell in header]
     places = _places(path, table, header, required, optional, form)
-    reader = csv.reader(stream, delimiter=separator, strict=True)
-    number = 1
-    while True:
-        number += 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise RibsightError(
-                f"{path}, row {number} cannot be read ({error}): a quotation mark there may be "
-                "missing or too many"
-            ) from None
-        if cells is None:
-            break
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            raise RibsightError(
-                f"{path}, row {number} has {len(cells)} cells, the header has {len(header)}"
-            )
+    is_empty = True
+    for number, cells in filled_rows(stream, separator, path, first=2, width=len(header)):
+        is_empty = False
         yield Row(
             number,
-            {name: "" if place is None else cells[place].strip() for name, place in places.items()},
+            {name: "" if place is None else cells[place] for name, place in places.items()},
         )
-    if number == 2:
+    if is_empty:
         raise RibsightError(f"{path} has a header but no row")
 
 

@@ -3,13 +3,13 @@
 Column names are compared without regard to case; the names of well-known data sets are understood.
 """
 
-import csv
 import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ribsight.csv_rows import filled_rows
 from ribsight.errors import RibsightError
 
 _SAME = {
@@ -101,7 +101,8 @@ def read_csv(path: Path) -> CsvTable:
     except OSError as error:
         raise RibsightError(f"cannot read {path}: {error.strerror or error}") from error
     separator = _separator(path, content)
-    header, *filled = _cells(path, content.decode("utf-8"), separator)
+    text = io.StringIO(content.decode("utf-8"), newline="")
+    header, *filled = filled_rows(text, separator, path)
     columns = header[1]
     names = [_known(name, columns) for name in columns]
     for name in names:
@@ -113,31 +114,6 @@ def read_csv(path: Path) -> CsvTable:
     rows = tuple(dict(zip(names, cells, strict=True)) for _, cells in filled)
     numbers = tuple(number for number, _ in filled)
     return CsvTable(path, tuple(names), rows, numbers, decimal_comma=separator == ";")
-
-
-def _cells(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
-    """Return number and stripped cells of every row that is not blank, the header first."""
-    found: list[tuple[int, list[str]]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    number = 0
-    while True:
-        number += 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise RibsightError(
-                f"{path}, row {number} cannot be read ({error}): a quotation mark there may be "
-                "missing or too many"
-            ) from error
-        if cells is None:
-            return found
-        if not any(cell.strip() for cell in cells):
-            continue
-        if found and len(cells) != len(found[0][1]):
-            raise RibsightError(
-                f"{path}, row {number} has {len(cells)} cells, the header has {len(found[0][1])}"
-            )
-        found.append((number, [cell.strip() for cell in cells]))
 
 
 def _separator(path: Path, content: bytes) -> str:
