@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.methods.plan import REFERENCE, Plan, Unit, read_plan, units
+from benchmarks.methods.plan import Plan, Unit, read_plan, stage1_of, units
 
 
 def main() -> None:
@@ -52,9 +52,10 @@ def _train_here(unit: Unit, plan: Plan, asked: argparse.Namespace) -> None:
 def _train_all(plan: Plan, asked: argparse.Namespace) -> int:
     """Return how many trainings failed."""
     failed = 0
-    waiting = units(plan)
-    first = [one for one in waiting if one.variant == REFERENCE]
-    for part in (first, [one for one in waiting if one.variant != REFERENCE]):
+    begin: dict[bool, list[Unit]] = {True: [], False: []}
+    for unit in units(plan):
+        begin[stage1_of(plan, asked.plan, unit) == unit].append(unit)
+    for part in begin.values():
         with ThreadPoolExecutor(asked.jobs) as pool:
             failed += sum(pool.map(lambda one: _train_apart(one, asked), part))
     return failed

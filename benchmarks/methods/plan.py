@@ -8,6 +8,7 @@ from benchmarks.methods.screening import Screening
 from pydantic import Field
 
 from ribsight.distillation.recipe import Recipe, load_recipe
+from ribsight.distillation.train import stage1_differences
 from ribsight.errors import RibsightError
 from ribsight.settings import Settings, parse_settings, read_toml
 
@@ -98,7 +99,7 @@ def _said(path: Path) -> dict[str, Any]:
 
 
 def units(plan: Plan) -> list[Unit]:
-    """Return every training, those that train stage 1 first."""
+    """Return every training, those of the reference first."""
     names = [REFERENCE, *(one for one in plan.variants if one != REFERENCE)]
     return [
         Unit(variant=name, reveal=reveal, seed=seed)
@@ -114,3 +115,21 @@ def recipe_of(plan: Plan, path: Path, unit: Unit) -> Recipe:
     if changes["method"] in BOXES:
         changes["method"] = "supervised"
     return load_recipe(path.parent / plan.recipe, changes)
+
+
+def stage1_of(plan: Plan, path: Path, unit: Unit) -> Unit:
+    """Return the training that trains a unit's stage 1: the first of the plan with the same one.
+
+    A variant that changes stage 1 itself (other weights, another length) is its own, or the first
+    of several.
+    """
+    if plan.variants[unit.variant]["method"] in BOXES:
+        return unit
+    recipe = recipe_of(plan, path, unit)
+    names = [REFERENCE, *(one for one in plan.variants if one != REFERENCE)]
+    for name in names[: names.index(unit.variant)]:
+        earlier = unit.model_copy(update={"variant": name})
+        is_box = plan.variants[name]["method"] in BOXES
+        if not is_box and not stage1_differences(recipe, recipe_of(plan, path, earlier)):
+            return earlier
+    return unit

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.methods.plan import BOXES, REFERENCE, Plan, Unit, recipe_of
+from benchmarks.methods.plan import BOXES, Plan, Unit, recipe_of, stage1_of
 from benchmarks.methods.record_errors import with_record_errors
 
 from ribsight.cohort.cache import fill_cache
@@ -15,7 +15,7 @@ from ribsight.detector.detect import Detector
 from ribsight.distillation.loop import LoopOptions
 from ribsight.distillation.run_folder import RunFolder
 from ribsight.distillation.sampling import pools_of
-from ribsight.distillation.train import Machine, resume, stage1_differences, train
+from ribsight.distillation.train import Machine, resume, train
 from ribsight.distillation.training_data import training_data
 from ribsight.evaluation.predictions import Predictions
 from ribsight.evaluation.predictions_file import write_predictions
@@ -87,17 +87,14 @@ def _train(unit: Unit, plan: Plan, plan_file: Path, shown: Path, cache: Path, ou
         resume(run.path, machine=_MACHINE, options=_OPTIONS, cache_folder=cache)
         return
     shutil.rmtree(run.path, ignore_errors=True)
-    first = unit.model_copy(update={"variant": REFERENCE})
-    recipe = recipe_of(plan, plan_file, unit)
-    # What changes stage 1 itself (other weights, another length) trains its own.
-    has_own = unit == first or stage1_differences(recipe, recipe_of(plan, plan_file, first))
+    first = stage1_of(plan, plan_file, unit)
     train(
-        recipe,
+        recipe_of(plan, plan_file, unit),
         shown,
         run.path,
         machine=_MACHINE,
         options=_OPTIONS,
-        stage1_from=None if has_own else out / first.folder / "run",
+        stage1_from=None if first == unit else out / first.folder / "run",
         cache_folder=cache,
     )
 

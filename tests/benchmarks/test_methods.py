@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from benchmarks.methods.compare import over_folds, over_trainings
 from benchmarks.methods.curve import points
-from benchmarks.methods.plan import read_plan, recipe_of, units
+from benchmarks.methods.plan import Unit, read_plan, recipe_of, stage1_of, units
 from benchmarks.methods.report import PAGE, RESULTS, filled
 from benchmarks.methods.screening import Factor, Screening, design
 from benchmarks.methods.table import LOW_LEVEL, markdown
@@ -16,6 +16,7 @@ from ribsight.errors import RibsightError
 from ribsight.evaluation.plots import learning_plot
 
 PLANS = RESULTS.parent / "plans"
+RECIPE = PLANS.parents[2] / "recipes" / "test.toml"
 ROWS = pl.DataFrame(
     [
         {"finding": "fracture", "reveal": 100, "variant": name, "against": against, "figure": key,
@@ -101,6 +102,32 @@ def test_every_plan_is_read_and_its_recipes_are_valid() -> None:
         plan = read_plan(path)
         recipes = [recipe_of(plan, path, one) for one in units(plan)]
         assert len(recipes) == len(plan.variants) * len(plan.seeds) * len(plan.reveal)
+
+
+def test_a_variant_takes_over_the_first_stage_1_that_is_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        f'recipe = "{RECIPE}"\nreveal = [5]\nseeds = [0]\n[variants]\n'
+        'aals = { method = "aals" }\n'
+        'supervised = { method = "supervised" }\n'
+        'long = { method = "supervised", "stage1.steps" = 99 }\n'
+        'long_aals = { method = "aals", "stage1.steps" = 99 }\n'
+        'regions_only = { method = "regions_only" }\n'
+        'boxes = { method = "boxes" }\n'
+    )
+    plan = read_plan(path)
+    first = {
+        name: stage1_of(plan, path, Unit(variant=name, reveal=5, seed=0)).variant
+        for name in plan.variants
+    }
+    assert first == {
+        "aals": "supervised",
+        "supervised": "supervised",
+        "long": "long",
+        "long_aals": "long",
+        "regions_only": "regions_only",
+        "boxes": "boxes",
+    }
 
 
 def test_a_plan_like_another_changes_what_it_says(tmp_path: Path) -> None:

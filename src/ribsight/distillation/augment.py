@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ribsight.detector.maps import NetworkImage
@@ -71,7 +72,7 @@ def perturb(
     Args:
         image: (S, S).
         settings: the largest changes.
-        random: the source of every number.
+        random: the source of every number, through a seed those of the noise.
         strength: factor on every largest change.
 
     Returns:
@@ -82,8 +83,10 @@ def perturb(
     noise = strength * settings.noise * random.random()
     changed = np.power(image, np.float32(2.0 ** (settings.gamma * gamma)))
     factor = np.float32(1 + settings.contrast * contrast)
-    offset = np.float32(settings.brightness * brightness)
-    changed = (changed - changed.mean()) * factor + changed.mean() + offset
-    changed += np.float32(noise) * random.standard_normal(image.shape, dtype=np.float32)
-    clipped: NDArray[np.float32] = changed.clip(0.0, 1.0)
-    return clipped
+    mean = changed.mean()
+    changed *= factor
+    changed += mean - mean * factor + np.float32(settings.brightness * brightness)
+    # torch makes normal numbers several times as fast as numpy.
+    source = torch.Generator().manual_seed(int(random.integers(2**63)))
+    changed += torch.empty(image.shape).normal_(0.0, float(noise), generator=source).numpy()
+    return np.clip(changed, 0.0, 1.0, out=changed)

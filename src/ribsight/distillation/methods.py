@@ -100,6 +100,11 @@ class Method:
         return self.positive_target is not None or self.record is not None
 
     @property
+    def sees_negatives(self) -> bool:
+        """Whether negative records take part, in stage 1 and after."""
+        return self.knows is not Knowledge.REGIONS
+
+    @property
     def sees_whole_images(self) -> bool:
         """Whether its objective makes sense on whole images only, not on crops."""
         # That a negative image is negative holds for each of its crops.
@@ -127,7 +132,7 @@ class Method:
         """
         undrawn = ~(known == Supervision.REGION).any(axis=1)
         changed = known.copy()
-        if self.knows is Knowledge.REGIONS:
+        if not self.sees_negatives:
             changed[undrawn] = Supervision.NOTHING
         elif self.knows is Knowledge.UNLABELLED and stage == 2:
             changed[undrawn] = Supervision.POSITIVE
@@ -137,7 +142,7 @@ class Method:
 def stage_batch(stage: StageSettings, method: Method, number: int) -> BatchSettings:
     """Return the composition of a stage's batches; their size is the same for all methods."""
     batch = stage.batch
-    if method.knows is Knowledge.REGIONS:
+    if not method.sees_negatives:
         return BatchSettings(regions=batch.size, negatives=0)
     if not method.uses_positives:
         return batch.without_positives()

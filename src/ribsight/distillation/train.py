@@ -214,6 +214,8 @@ def stage1_differences(recipe: Recipe, other: Recipe) -> list[str]:
     different = [name for name in shared if getattr(recipe, name) != getattr(other, name)]
     if recipe.loss.lesion_weight != other.loss.lesion_weight:
         different.append("loss.lesion_weight")
+    if method_of(recipe).sees_negatives != method_of(other).sees_negatives:
+        different.append("method")
     return different
 
 
