@@ -26,7 +26,7 @@ check: $(SETUP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The main job from nothing: a simulated registry, stage 1, AALS, a report in runs/demo.
+# The main job from nothing: a simulated registry, stage 1, AALS, ribsight, reports in runs/demo.
 demo: $(SETUP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/demo.sh runs/demo
 

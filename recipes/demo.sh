@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on a simulated trauma registry: supervised against AALS, every command of docs/simulation.md.
+# The main job on a simulated trauma registry: supervised, AALS and ribsight, every command of docs/simulation.md.
 # usage: demo.sh OUT; run it again to go on with what was interrupted
 set -euo pipefail
 out=$1
@@ -33,7 +33,10 @@ say "stage 1, then the supervised run goes on"
 train "$out/supervised" --method supervised
 say "AALS from the same stage 1"
 train "$out/aals" --method aals --stage1 "$out/supervised"
-say "how good, on patients neither has seen"
+say "ribsight's own method, which also looks where the reports say"
+train "$out/ribsight" --method ribsight --stage1 "$out/supervised"
+say "how good, on patients that none has seen"
 ribsight evaluate "$out/supervised" --cohort "$out/cohort" --split test
 ribsight evaluate "$out/aals" --cohort "$out/cohort" --split test --against "$out/supervised"
-say "done: open $out/aals/report.html"
+ribsight evaluate "$out/ribsight" --cohort "$out/cohort" --split test --against "$out/supervised"
+say "done: open $out/ribsight/report.html"

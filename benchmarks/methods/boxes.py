@@ -20,7 +20,9 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from ribsight.cohort.cache import PixelCache
 from ribsight.cohort.tables import Cohort
+from ribsight.detector.folding import fold_frozen_norms
 from ribsight.detector.maps import to_unit_interval
+from ribsight.detector.memory import keep_freed_memory
 from ribsight.detector.network import DetectorNetwork
 from ribsight.detector.settings import NetworkSettings
 from ribsight.distillation.augment import draw_geometry, perturb, warp, warp_points
@@ -44,6 +46,8 @@ class Backbone(nn.Module):
         """Take the backbone with its weights, frozen levels and normalisation."""
         super().__init__()
         self.network = DetectorNetwork(settings, 1)
+        if settings.batch_norm == "frozen":
+            fold_frozen_norms(self.network.backbone)
         channels = [one.in_channels for one in self.network.pyramid.lateral]
         self.out_channels = settings.pyramid_channels
         self.pyramid = FeaturePyramidNetwork(channels, self.out_channels)
@@ -90,7 +94,9 @@ class BoxTraining:
         torch.manual_seed(recipe.seed)
         self._recipe, self._data = recipe, data
         self._self_training = self_training
-        self.student = box_detector(recipe.detector, findings, recipe.images.size)
+        keep_freed_memory()
+        student = box_detector(recipe.detector, findings, recipe.images.size)
+        self.student = student.to(memory_format=torch.channels_last)
         self.teacher: FCOS | None = None
 
     def run(self) -> FCOS:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ribsight.distillation.batch import Batch, Looks
 from ribsight.distillation.ensemble import TemporalEnsemble, brought_back
-from ribsight.distillation.method_settings import RibsightSettings
+from ribsight.distillation.method_settings import AalsSettings, RibsightSettings
 from ribsight.distillation.method_table import (
     confident_labels,
     hard_labels,
@@ -346,7 +346,7 @@ def test_our_method_leaves_the_unsure_out_and_helps_every_site() -> None:
     probability = torch.full((1, 1, 1, 40), 0.001)
     probability[0, 0, 0, 2], probability[0, 0, 0, 35], probability[0, 0, 0, 20] = 0.99, 0.5, 0.2
     logits = torch.logit(probability)
-    settings = {"ribsight": {"reach": 5, "unsure_from": 0.02}}
+    settings = {"ribsight": {"a0": 4.0, "t": 0.4, "reach": 5, "unsure_from": 0.02}}
     changed = recipe("ribsight").model_copy(
         update={"ribsight": RibsightSettings.model_validate(settings["ribsight"])}
     )
@@ -445,11 +445,23 @@ def test_pooled_methods_ask_negative_images_too(name: MethodName) -> None:
     torch.testing.assert_close(loss, expected)
 
 
+def test_our_method_sharpens_by_parameters_of_its_own() -> None:
+    other = recipe("ribsight").model_copy(update={"aals": AalsSettings(a0=6.0, t=0.9)})
+    assert method_of(other).push_centre == RibsightSettings().t
+    wrong = recipe("ribsight").model_copy(update={"ribsight": RibsightSettings(t=1.5)})
+    with pytest.raises(RibsightError, match=r"ribsight\.t = 1\.5"):
+        method_of(wrong)
+
+
 def test_with_a_centre_of_its_own_every_record_positive_is_pushed() -> None:
     faint = torch.logit(torch.tensor([[[[0.05, 0.2]]]]))
-    plain = method_of(recipe("ribsight"))
-    own = RibsightSettings(centre_share=0.5, reach=0, unsure_from=1.0)
-    pushed = method_of(recipe("ribsight").model_copy(update={"ribsight": own}))
+    plain, pushed = (
+        method_of(recipe("ribsight").model_copy(update={"ribsight": own}))
+        for own in (
+            RibsightSettings(a0=4.0, t=0.4),
+            RibsightSettings(a0=4.0, t=0.4, centre_share=0.5, reach=0, unsure_from=1.0),
+        )
+    )
     assert plain.positive_target is not None
     assert pushed.positive_target is not None
     torch.testing.assert_close(plain.positive_target(faint).map, torch.sigmoid(faint))

@@ -44,9 +44,11 @@ class BaselineSettings(Settings):
 
 
 class RibsightSettings(Settings):
-    """Parameters of the method `ribsight`: AALS (`[aals]`), changed where it is known to be weak.
+    """Parameters of the method `ribsight`: AALS, changed where it is known to be weak.
 
     Attributes:
+        a0: strength of the sharpening where the teacher sees nothing.
+        t: its centre.
         reach: map cells around a site within which its maximum decides how strongly it is
             sharpened; 0: the maximum of the image, as in AALS.
         centre_share: the centre t is at most this share of the image's highest probability, so
@@ -68,11 +70,13 @@ class RibsightSettings(Settings):
 
     """
 
+    a0: float = 2.0
+    t: float = 0.2
     reach: Annotated[int, Field(ge=0)] = 8
     centre_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     unsure_from: Annotated[float, Field(gt=0, le=1)] = 0.02
-    image_weight: Annotated[float, Field(ge=0)] = 0.02
-    negative_weight: Annotated[float, Field(ge=0)] = 0.02
+    image_weight: Annotated[float, Field(ge=0)] = 0.06
+    negative_weight: Annotated[float, Field(ge=0)] = 0.06
     side_margin: Share = 0.1
     first_rib: Annotated[float, Field(ge=-1, le=1)] = 0.16
     rib_distance: Annotated[float, Field(ge=0, le=1)] = 0.075

@@ -180,8 +180,9 @@ def _known_images(logits: Tensor, drawn: Tensor, supervision: Tensor) -> Tensor:
 
 
 def _ribsight(recipe: Recipe) -> Method:
-    a0, t, own = recipe.aals.a0, recipe.aals.t, recipe.ribsight
-    check_aals(a0, t)
+    own = recipe.ribsight
+    a0, t = own.a0, own.t
+    check_aals(a0, t, "ribsight")
 
     def target(logits: Tensor) -> Target:
         centre = image_centre(logits, t, own.centre_share)

@@ -28,20 +28,25 @@ LARGEST_MONOTONE_A0 = 8.0
 """Above it the target at the peak no longer grows with y'_max everywhere (t = 0.4)."""
 
 
-def check_aals(a0: float, t: float) -> None:
+def check_aals(a0: float, t: float, section: str = "aals") -> None:
     """Check the two parameters of AALS; warn where the target stops being monotone.
+
+    Args:
+        a0: strength where the teacher sees nothing.
+        t: centre.
+        section: of the recipe, that messages name.
 
     Raises:
         RibsightError: a0 < 1 (it would lower probabilities), or t not in (0, 1).
 
     """
     if not a0 >= 1:
-        raise RibsightError(f"aals.a0 = {a0}: the strength a0 must be at least 1")
+        raise RibsightError(f"{section}.a0 = {a0}: the strength a0 must be at least 1")
     if not 0 < t < 1:
-        raise RibsightError(f"aals.t = {t}: the centre t must lie between 0 and 1")
+        raise RibsightError(f"{section}.t = {t}: the centre t must lie between 0 and 1")
     if a0 > LARGEST_MONOTONE_A0:
         warnings.warn(
-            f"aals.a0 = {a0} is above {LARGEST_MONOTONE_A0:g}: a surer teacher can then give a "
+            f"{section}.a0 = {a0} is above {LARGEST_MONOTONE_A0:g}: a surer teacher can then give a "
             "lower target",
             stacklevel=2,
         )
