@@ -46,8 +46,8 @@ def check_aals(a0: float, t: float, section: str = "aals") -> None:
         raise RibsightError(f"{section}.t = {t}: the centre t must lie between 0 and 1")
     if a0 > LARGEST_MONOTONE_A0:
         warnings.warn(
-            f"{section}.a0 = {a0} is above {LARGEST_MONOTONE_A0:g}: a surer teacher can then give a "
-            "lower target",
+            f"{section}.a0 = {a0} is above {LARGEST_MONOTONE_A0:g}: a surer teacher can then give "
+            "a lower target",
             stacklevel=2,
         )
 
