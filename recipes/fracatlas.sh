@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Supervised against AALS on FracAtlas with 100 revealed regions: every command of docs/fracatlas.md.
+# Supervised training, AALS and ribsight on FracAtlas with 100 revealed regions: every command of docs/fracatlas.md.
 # usage: fracatlas.sh FRACATLAS OUT
 set -euo pipefail
 data=$1
@@ -15,7 +15,11 @@ ribsight cohort build --images "$data/images" --diagnoses "$data/dataset.csv" --
 ribsight cohort split "$out/cohort" --fractions 0.6,0.15,0.25 --seed 0 --reveal 100
 ribsight cohort check "$out/cohort"
 ribsight train --cohort "$out/cohort" --recipe "$here/fracatlas.toml" --method supervised --out "$out/supervised"
-ribsight train --cohort "$out/cohort" --recipe "$here/fracatlas.toml" --method aals --stage1 "$out/supervised" \
-  --out "$out/aals_light"
+for method in aals ribsight; do
+  ribsight train --cohort "$out/cohort" --recipe "$here/fracatlas.toml" --method $method --stage1 "$out/supervised" \
+    --out "$out/$method"
+done
 ribsight evaluate "$out/supervised" --cohort "$out/cohort" --split test
-ribsight evaluate "$out/aals_light" --cohort "$out/cohort" --split test --against "$out/supervised"
+for method in aals ribsight; do
+  ribsight evaluate "$out/$method" --cohort "$out/cohort" --split test --against "$out/supervised"
+done
