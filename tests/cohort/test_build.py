@@ -254,3 +254,25 @@ def test_fracatlas_joins_whole(fracatlas: Path, tmp_path: Path) -> None:
     states = dict(zip(cohort.ids, cohort.states[:, 0].tolist(), strict=True))
     assert {one for one in drawn if states[one] != "positive"} <= {"IMG0003298"}
     assert cohort.radiographs.filter(pl.col("warnings") != "").is_empty()
+
+
+def test_a_cell_that_names_no_rib_is_an_error_with_its_radiograph(
+    join: Join, tmp_path: Path
+) -> None:
+    save_cohort(join()[0], tmp_path / "cohort")
+    file = tmp_path / "cohort" / "diagnoses.parquet"
+    table = pl.read_parquet(file)
+    ribs = table["ribs"].to_list()
+    ribs[2], ribs[5], ribs[6] = "left 4; 7", "left IV", "left 14"
+    table.with_columns(ribs=pl.Series(ribs)).write_parquet(file)
+    with pytest.raises(RibsightError) as caught:
+        load_cohort(tmp_path / "cohort")
+    assert str(caught.value) == (
+        f"{file}, radiograph img005, fracture (row 5, the first is row 0), column 'ribs': "
+        "'left iv' names no rib: write it like 'left 4' or '4'"
+    )
+    table.with_columns(ribs=pl.lit(4)).write_parquet(file)
+    with pytest.raises(RibsightError, match=r"column 'ribs' is of type Int32, not text"):
+        load_cohort(tmp_path / "cohort")
+    table.with_columns(ribs=pl.lit(None)).write_parquet(file)
+    assert load_cohort(tmp_path / "cohort").named_places.is_empty()
