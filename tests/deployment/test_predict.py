@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
+from ribsight.archive.stored import container_at
 from ribsight.cli.main import cli
 from ribsight.deployment.at_work import DetectorAtWork
 from ribsight.deployment.inputs import given_images
@@ -128,6 +130,29 @@ def test_an_archive_is_scored_where_it_lies(at_work: DetectorAtWork, tmp_path: P
     assert image.sha256 == hashlib.sha256((tmp_path / "ap.dcm").read_bytes()).hexdigest()
     (failed,) = predictions.failed
     assert "is not scored: lateral_chest" in failed.reason
+
+
+def test_a_zip_or_tar_file_says_how_its_images_are_reached(
+    at_work: DetectorAtWork, films: Path, tmp_path: Path
+) -> None:
+    write_dicom(tmp_path / "ap.dcm", "AP")
+    packed = films / "of may.zip"
+    with zipfile.ZipFile(packed, "w") as container:
+        container.write(tmp_path / "ap.dcm", "ap.dcm")
+    what = (
+        f"is a zip file: run `ribsight ingest '{packed}' --out ARCHIVE`, then give "
+        "`ribsight predict` ARCHIVE instead"
+    )
+    with pytest.raises(RibsightError, match=re.escape(what)):
+        predict_files(at_work, [packed])
+    # It stops nothing else.
+    predictions = predict_files(at_work, [packed, tmp_path / "ap.dcm"])
+    assert [one.id for one in predictions.images] == ["ap"]
+    (failed,) = predictions.failed
+    assert failed.reason.startswith(f"{packed} {what}")
+    with pytest.raises(RibsightError, match=r"no DICOM file, but of may.zip: run `ribsight ingest"):
+        predict_files(at_work, [films])
+    assert container_at(films / "none") is None
 
 
 def test_a_run_goes_on_where_it_was_killed_and_ends_the_same(

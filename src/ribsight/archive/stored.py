@@ -70,6 +70,15 @@ def container_kind(start: bytes) -> str | None:
     return next((kind for mark, kind in _STARTS.items() if start.startswith(mark)), None)
 
 
+def container_at(path: Path) -> str | None:
+    """Return the `container_kind` of a file; None also if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return container_kind(stream.read(_TAR_MARK_AT + len(_TAR_MARK)))
+    except OSError:
+        return None
+
+
 def read_stored(image: StoredImage) -> bytes:
     """Return the bytes of an image as they were when it was indexed.
 

@@ -1,11 +1,13 @@
 """What a detector is given: files, folders and archives become a list of images to read."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ribsight.archive import StoredImage, read_archive, read_stored
+from ribsight.archive.stored import container_at
 from ribsight.cohort.images import is_archive
 from ribsight.errors import RibsightError
 from ribsight.radiographs.eligibility import Policy
@@ -20,7 +22,8 @@ class GivenImage:
         id: its file name without ending; where names repeat its path; in an archive its UID.
         file: what it is called in results and errors.
         place: the file, or where in an archive the bytes are.
-        refusal: why it is not read, if the archive's table says so already; else empty.
+        refusal: why it is not read, if that is known before: an archive's table says so, or the
+            file is a zip or tar file; else empty.
     """
 
     id: str
@@ -56,7 +59,7 @@ def given_images(paths: Sequence[Path], policy: Policy) -> list[GivenImage]:
         if path.is_dir() and is_archive(path):
             given += _of_archive(path, policy)
         else:
-            given += [GivenImage("", str(one), one) for one in _files(path)]
+            given += [_of_file(one) for one in _files(path)]
     once = {one.file: one for one in given}.values()
     names = [one.id or image_id(PurePosixPath(one.file)) for one in once]
     count = Counter(names)
@@ -70,11 +73,28 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         inside = image_files(path)
         if not inside:
-            raise RibsightError(f"the folder {path} holds no PNG or JPEG image and no DICOM file")
+            packed = next((one for one in sorted(path.rglob("*")) if container_at(one)), None)
+            raise RibsightError(
+                f"the folder {path} holds no PNG or JPEG image and no DICOM file"
+                + (f", but {packed.name}: {_how_to_index(path)}" if packed else "")
+            )
         return inside
     if path.is_file():
         return [path]
     raise RibsightError(f"there is no file or folder {path}")
+
+
+def _of_file(path: Path) -> GivenImage:
+    kind = container_at(path)
+    refusal = f"is a {kind} file: {_how_to_index(path)}" if kind else ""
+    return GivenImage("", str(path), path, refusal)
+
+
+def _how_to_index(path: Path) -> str:
+    return (
+        f"run `ribsight ingest {shlex.quote(str(path))} --out ARCHIVE`, then give "
+        "`ribsight predict` ARCHIVE instead (nothing is unpacked)"
+    )
 
 
 def _of_archive(folder: Path, policy: Policy) -> list[GivenImage]:
