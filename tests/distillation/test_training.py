@@ -18,6 +18,7 @@ from ribsight.distillation import objective as objective_module
 from ribsight.distillation import optimisation as optimisation_module
 from ribsight.distillation.checkpoint import Position, load_checkpoint
 from ribsight.distillation.loop import LoopOptions
+from ribsight.distillation.method_settings import PredictiveValues
 from ribsight.distillation.method_table import method_of
 from ribsight.distillation.optimisation import NonFiniteLossError
 from ribsight.distillation.recipe import (
@@ -353,6 +354,17 @@ def test_taking_over_stage_1_equals_training_it(
     run = tmp_path / "run"
     train(recipe, trainable, run, machine=CPU, options=QUIET, stage1_from=whole_run)
     assert_same_state(state_of(run), state_of(whole_run))
+
+
+def test_a_run_that_allows_for_errors_of_records_takes_over_stage_1(
+    recipe: Recipe, trainable: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    audited = with_method(recipe, "ribsight").model_copy(
+        update={"record_noise": {"fracture": PredictiveValues(positive_predictive_value=0.9)}}
+    )
+    run = tmp_path / "run"
+    train(audited, trainable, run, machine=CPU, options=QUIET, stage1_from=whole_run)
+    assert {one["stage"] for one in trainings(run)} == {2}
 
 
 def test_a_different_stage_1_is_not_taken_over(
