@@ -149,3 +149,52 @@ def test_mistakes_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     assert "strange.csv, row 2: image 'i99' is not in the truth" in fails(
         "score", *base, "--marks", strange
     )
+
+
+def test_a_finding_that_no_mark_has_is_named_with_those_that_are_there(
+    folder: Path, tmp_path: Path
+) -> None:
+    text = (folder / "good.csv").read_text()
+    both, ribs = tmp_path / "both.csv", tmp_path / "ribs.csv"
+    both.write_text(text + "i00,clavicle,1,1,0.5\n")
+    ribs.write_text(text.replace(",rib,", ",ribs,"))
+    truth = ["--truth", folder / "truth.csv", "--out", tmp_path / "out", "--replicates", 100]
+    assert fails("score", *truth, "--marks", both, "--finding", "rib=clavicl") == (
+        "ribsight: --finding rib=clavicl: no mark is of 'clavicl' (did you mean 'clavicle'?); "
+        "there are rib, clavicle (--finding TRUTH=MARKS joins two names)"
+    )
+    said = fails("score", *truth, "--marks", ribs, "--finding", "rib=rbs")
+    assert f"{ribs}: no mark is of 'rbs' (did you mean 'ribs'?); there are ribs" in said
+    said = fails("score", *truth, "--marks", ribs, "--finding", "rib")
+    assert f"{ribs}: no mark is of 'rib' (did you mean 'ribs'?)" in said
+    pair = ["--marks", both, "--marks", folder / "poor.csv"]
+    assert "no mark is of 'ribs'" in fails("compare", *truth, *pair, "--finding", "rib=ribs")
+    # A finding that was not asked for is left aside; one file of two may use the other name.
+    pair = ["--marks", both, "--marks", ribs, "--permutations", 0]
+    done = ribsight("compare", *truth, *pair, "--finding", "rib=ribs", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (difference,) = json.loads((tmp_path / "out" / "comparison.json").read_text())[0]["differences"]
+    assert (difference["finding"], difference["auroc"]["value"]) == ("rib", 0)
+    empty = tmp_path / "empty.csv"
+    empty.write_text("image,finding,x,y,score\n")
+    done = ribsight("score", *truth, "--marks", empty, "--finding", "rib=ribs")
+    assert done.returncode == 0, done.stderr
+
+
+def test_coco_results_of_a_finding_that_is_not_scored_are_left_aside(tmp_path: Path) -> None:
+    box = {"image_id": 1, "bbox": [1, 1, 8, 8]}
+    truth = {
+        "images": [{"id": n, "file_name": f"{n}.png", "width": 20, "height": 20} for n in (1, 2)],
+        "annotations": [{**box, "id": one, "category_id": one} for one in (1, 2)],
+        "categories": [{"id": 1, "name": "rib"}, {"id": 2, "name": "clavicle"}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    results = [{**box, "category_id": one, "score": 0.5} for one in (1, 2, 2)]
+    (tmp_path / "marks.json").write_text(json.dumps(results))
+    asked = ["--truth", tmp_path / "truth.json", "--marks", tmp_path / "marks.json",
+             "--out", tmp_path / "out", "--replicates", 100, "--finding"]  # fmt: skip
+    done = ribsight("score", *asked, "rib")
+    assert done.returncode == 0, done.stderr
+    assert "rib: 2 images of 2 groups, 1 positive, 1 regions, 1 marks" in done.stdout
+    assert "clavicle" not in done.stdout
+    assert "no mark is of 'ribs' (did you mean 'rib'?)" in fails("score", *asked, "rib=ribs")

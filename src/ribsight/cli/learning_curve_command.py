@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ribsight.cli.score_inputs import read_answers, read_scoring, read_truth, scoring_options
+from ribsight.cli.score_inputs import (
+    read_answers,
+    read_scoring,
+    read_truth,
+    require_names,
+    scoring_options,
+)
 from ribsight.errors import RibsightError
 
 if TYPE_CHECKING:
@@ -44,13 +50,15 @@ def learning_curve(table: Path, figure: tuple[str, ...], **asked: Any) -> None:
 
     runs = read_runs(table)
     truth, scoring = read_truth(asked), replace(read_scoring(asked), strata=())
+    answers = [read_answers(one.marks, truth, asked, one.method) for one in runs]
+    require_names(answers, asked)
     rows: list[Trained] = []
     methods = dict.fromkeys(one.method for one in runs)
     for regions in sorted({one.regions for one in runs}):
         scored = {
             method: [
-                score_answers(truth.truth, read_answers(one.marks, truth, asked, method), scoring)
-                for one in runs
+                score_answers(truth.truth, said, scoring)
+                for one, said in zip(runs, answers, strict=True)
                 if (one.method, one.regions) == (method, regions)
             ]
             for method in methods

@@ -14,6 +14,7 @@ from ribsight.cli.score_inputs import (
     read_scoring,
     read_truth,
     report_options,
+    require_names,
     scoring_options,
 )
 from ribsight.cli.score_output import gallery_from, said, write_outputs
@@ -58,6 +59,7 @@ def score(
         raise RibsightError("operating points are chosen on val and then frozen, not on test")
     truth, scoring = read_truth(asked), read_scoring(asked)
     answers = read_answers(marks, truth, asked)
+    require_names([answers], asked)
     if operating_points is not None:
         points = read_points(operating_points, answers.sha256, scoring.protocol)
         scoring = replace(scoring, points=points)
@@ -110,12 +112,14 @@ def compare(marks: tuple[str, ...], permutations: int, **asked: Any) -> None:  #
     methods = _methods(marks)
     if len(methods) < 2:
         raise RibsightError("give --marks of two detectors or more; trainings of one share a NAME")
-    runs = {
-        name: [
-            score_answers(truth.truth, read_answers(path, truth, asked, name), scoring)
-            for path in paths
-        ]
+    answers = {
+        name: [read_answers(path, truth, asked, name) for path in paths]
         for name, paths in methods.items()
+    }
+    require_names([one for own in answers.values() for one in own], asked)
+    runs = {
+        name: [score_answers(truth.truth, one, scoring) for one in own]
+        for name, own in answers.items()
     }
     base, *others = (own[0] for own in runs.values())
     comparisons = adjust(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ribsight.errors import RibsightError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ribsight.evaluation.inputs.truth_set import NamedTruth
     from ribsight.evaluation.score import Answers, Scoring
@@ -51,7 +51,7 @@ def scoring_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--ignore", multiple=True, metavar="COLUMN=VALUE",
                      help="Regions that become ignore regions, like acuity=old."),
         click.option("--finding", multiple=True, metavar="TRUTH[=MARKS]",
-                     help="Score only this; and what the marks call it."),
+                     help="Score only this, leave other marks aside; what the marks call it."),
         click.option("--further-images", type=click.Choice(["refuse", "ignore"]),
                      default="refuse", show_default=True,
                      help="Marks on images that the truth does not have."),
@@ -111,8 +111,7 @@ def read_truth(asked: dict[str, Any]) -> NamedTruth:
     if not chosen:
         return named
     kept = {name: truth for name, truth in known.items() if name in chosen}
-    categories = {id_: name for id_, name in named.categories.items() if name in chosen}
-    return replace(named, truth=replace(named.truth, truths=kept), categories=categories)
+    return replace(named, truth=replace(named.truth, truths=kept))
 
 
 def read_answers(
@@ -121,15 +120,47 @@ def read_answers(
     """Return a detector's answers. Raises RibsightError saying what is wrong, with its row."""
     from ribsight.evaluation.inputs.marks import read_marks
 
-    called = {
-        own: one.partition("=")[0] for one in asked["finding"] if (own := one.partition("=")[2])
-    }
-    return read_marks(
+    called = _called(asked)
+    answers = read_marks(
         path,
         truth,
         name=name,
         further_images=asked["further_images"] == "ignore",
         called=called,
+        further_findings=bool(asked["finding"]),
+    )
+    for finding in truth.truth.truths if asked["finding"] and answers.names else ():
+        own = [name for name, of_truth in called.items() if of_truth == finding]
+        if not {finding, *own} & set(answers.names):
+            _refuse_name(f"{path}: no mark is of", own[0] if own else finding, answers.names)
+    return answers
+
+
+def require_names(answers: Iterable[Answers], asked: dict[str, Any]) -> None:
+    """Refuse a `--finding TRUTH=MARKS` that no file of marks uses.
+
+    Raises:
+        RibsightError: with the names that the files use.
+    """
+    used = [one.names for one in answers]
+    names = tuple(dict.fromkeys(name for one in used for name in one))
+    for own, finding in _called(asked).items():
+        # A file that names no finding may be without any mark.
+        if own not in names and all(used):
+            _refuse_name(f"--finding {finding}={own}: no mark is of", own, names)
+
+
+def _called(asked: dict[str, Any]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in asked["finding"]]
+    return {own: finding for finding, _, own in pairs if own}
+
+
+def _refuse_name(what: str, name: str, names: Sequence[str]) -> NoReturn:
+    from ribsight.errors import nearest
+
+    raise RibsightError(
+        f"{what} '{name}'{nearest(name, names)}; there are {', '.join(names)} "
+        "(--finding TRUTH=MARKS joins two names)"
     )
 
 

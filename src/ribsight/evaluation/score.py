@@ -51,12 +51,14 @@ class Answers:
         sha256: of its weights, or of the file of its answers.
         findings: what it answers about.
         reading: its answers on a truth's images; raises RibsightError where they do not fit.
+        names: what its file calls its findings, if that names any.
     """
 
     model: str
     sha256: str
     findings: tuple[str, ...]
     reading: Callable[[Truth], Reading]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

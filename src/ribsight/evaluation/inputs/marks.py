@@ -33,11 +33,13 @@ class MarkRows:
         entry: file and kind of entry, for messages: `marks.csv, row`.
         marks: by finding: (image, x, y, score, box, number of the entry) of each mark.
         image_scores: by finding and image, where the file gives them.
+        names: what the file calls its findings.
     """
 
     entry: str
     marks: dict[str, list[tuple[str, float, float, float, Box, int]]] = field(default_factory=dict)
     image_scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
 
 
 def read_marks(
@@ -47,6 +49,7 @@ def read_marks(
     name: str | None = None,
     further_images: bool = False,
     called: Mapping[str, str] | None = None,
+    further_findings: bool = False,
 ) -> Answers:
     """Read a detector's answers from a file.
 
@@ -57,13 +60,21 @@ def read_marks(
         further_images: whether marks on images that the truth does not have are left aside (those
             of `predictions.json` always are).
         called: finding of the truth by the name that the file uses for it, where they differ.
+        further_findings: whether marks of findings that the truth does not have are left aside
+            (those of `predictions.json` always are).
 
     Raises:
         RibsightError: what is wrong, with its row.
     """
     called = called or {}
     if path.suffix.lower() != ".json":
-        rows = _from_csv(read_csv(path), truth, called, further_images)
+        rows = _from_csv(
+            read_csv(path),
+            truth,
+            called,
+            further_images=further_images,
+            further_findings=further_findings,
+        )
     else:
         document = read_json(path)
         if isinstance(document, dict) and "annotations" in document:
@@ -72,9 +83,9 @@ def read_marks(
                 "score each (are --truth and --marks swapped?)"
             )
         if isinstance(document, dict):
-            predictions = _renamed(read_predictions(path), truth, called)
-            answers = answers_of(predictions)
-            return replace(answers, model=name or answers.model)
+            predictions = read_predictions(path)
+            answers = answers_of(_renamed(predictions, truth, called))
+            return replace(answers, model=name or answers.model, names=predictions.findings)
         if not isinstance(document, list):
             raise RibsightError(f"{path} is neither predictions of ribsight nor COCO results")
         rows = _from_coco(path, document, truth, further_images)
@@ -87,6 +98,7 @@ def read_marks(
         sha256=file_sha256(path),
         findings=findings,
         reading=lambda one: _reading(rows, one),
+        names=tuple(rows.names),
     )
 
 
@@ -105,7 +117,12 @@ def _renamed(predictions: Predictions, truth: NamedTruth, called: Mapping[str, s
 
 
 def _from_csv(
-    table: CsvTable, truth: NamedTruth, called: Mapping[str, str], further_images: bool
+    table: CsvTable,
+    truth: NamedTruth,
+    called: Mapping[str, str],
+    *,
+    further_images: bool,
+    further_findings: bool,
 ) -> MarkRows:
     if "score" not in table.columns and ("x0" in table.columns or "state" in table.columns):
         raise RibsightError(
@@ -116,6 +133,10 @@ def _from_csv(
     rows = MarkRows(f"{table.path.name}, row")
     unknown: list[str] = []
     for row, cells in enumerate(table.rows):
+        if "finding" in table.columns:
+            rows.names[cells["finding"]] = None
+            if further_findings and not _is_scored(cells["finding"], truth, called):
+                continue
         image = _image_named(truth, cells["image"])
         finding = _finding(table, row, truth, called)
         score, box = table.number(row, "score"), table.box(row)
@@ -134,6 +155,10 @@ def _from_csv(
         )
     _refuse_unknown(unknown, further_images)
     return rows
+
+
+def _is_scored(name: str, truth: NamedTruth, called: Mapping[str, str]) -> bool:
+    return called.get(name, name) in truth.truth.truths
 
 
 def _image_named(truth: NamedTruth, name: str) -> str | None:
@@ -173,7 +198,8 @@ def _location(table: CsvTable, row: int, box: Box | None) -> tuple[float, float]
 def _from_coco(
     path: Path, document: Sequence[object], truth: NamedTruth, further_images: bool
 ) -> MarkRows:
-    rows = MarkRows(f"{path.name}, result")
+    names = dict.fromkeys(truth.categories.values()) if document else {}
+    rows = MarkRows(f"{path.name}, result", names=names)
     unknown: list[str] = []
     for position, result in enumerate(document):
         where = f"{path.name}, result {position}"
@@ -186,6 +212,8 @@ def _from_coco(
                 f"{where}: category {category!r} is not in the truth; COCO results need a truth "
                 "in COCO's format"
             )
+        if finding not in truth.truth.truths:
+            continue
         if not isinstance(score, int | float) or not np.isfinite(score):
             raise RibsightError(f"{where}: score is {score!r}, which is no finite number")
         x0, y0, x1, y1 = corners(result.get("bbox"), where)
