@@ -5,14 +5,16 @@ import os
 import sys
 from typing import NoReturn
 
-import click
+from ribsight.cli.interrupts import INTERRUPTED, SENTENCE, leaving_at_once, was_interrupted
 
-from ribsight import __version__
-from ribsight.cli.lazy import LazyGroup
-from ribsight.errors import RibsightError
+with leaving_at_once():
+    import click
+
+    from ribsight import __version__
+    from ribsight.cli.lazy import LazyGroup
+    from ribsight.errors import RibsightError
 
 USER_ERROR = 2
-INTERRUPTED = 130
 
 _COMMANDS = {
     "simulate": (
@@ -94,13 +96,15 @@ def main() -> NoReturn:
         error.show()
         sys.exit(USER_ERROR)
     except (click.Abort, KeyboardInterrupt):
-        _fail("ribsight: interrupted", INTERRUPTED)
+        _fail(SENTENCE, INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has gone; without this, Python's own flush at exit complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:
-        if error.errno not in _MACHINE_ERRORS:
+    except Exception as error:
+        if was_interrupted(error):
+            _fail(SENTENCE, INTERRUPTED)
+        if not isinstance(error, OSError) or error.errno not in _MACHINE_ERRORS:
             raise
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"ribsight: {where}{error.strerror}", USER_ERROR)
