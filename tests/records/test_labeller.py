@@ -208,10 +208,30 @@ def test_displacement_and_comparison() -> None:
         ("Findings: Old rib fracture. No history: available.", "present"),
         ("HISTORY\nrib fracture\n\nIMPRESSION\nPossible rib fracture", "uncertain"),
         ("COMPARISON: CT, rib fracture. IMPRESSION: No rib fracture.", "negated"),
+        # headings inside a line
+        ("Indication: rib fracture? Findings: Left rib fracture.", "present"),
+        ("Indication: rib fracture Findings: No rib fracture.", "negated"),
+        ("XR chest. Indication: rib fracture. Findings: Clear lungs.", ""),
+        ("Findings: No rib fracture. Comparison: old rib fracture. Impression: Normal.", "negated"),
+        ("Indication: pain. Clinical Impression: rib fracture", ""),
+        ("Indication: a prior report: rib fracture", ""),
+        ("Rib fracture on the left. Recommendation: views. Old rib fracture.", "present"),
     ],
 )
 def test_sections_that_do_not_count(text: str, state: str) -> None:
     assert states(text) == state
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("Motivo: sospecha de fractura costal. Informe: Fractura de 5ª costilla.", "present"),
+        ("Motivo: fractura costal Hallazgos: sin fracturas costales.", "negated"),
+        ("Hallazgos: tórax normal. Impresión diagnóstica: fractura costal.", "present"),
+    ],
+)
+def test_spanish_headings_inside_a_line(text: str, state: str) -> None:
+    assert states(text, lexicon=ES) == state
 
 
 def test_sentences_end_where_they_end() -> None:

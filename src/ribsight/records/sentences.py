@@ -13,6 +13,8 @@ _LONG_LINE = 60
 _STOP = re.compile(r"[.!?;](?=\s|$)|(?<=[a-z]{2})[.!?;](?=[A-Z])|(?<=\d)\.(?=[A-Z][a-z])|\n")
 _BEFORE_STOP = re.compile(r"([a-z](?:[a-z.]{0,6}))$")
 _NEW_ITEM = re.compile(r"\s*(?:$|\n|[-*•·+]\s|\(?\d{1,2}[.)]\s|[A-ZÁÉÍÓÚÑ])")
+# What stands before a heading inside a line: a sentence's end, a number or a word in small letters.
+_BEFORE_INNER = re.compile(r"(?:[.;!?)\]/-]|\d|(?<!\w)[^\W\d_A-ZÀ-Þ][^\W\d_]*)\s+$")
 _LABEL = re.compile(r"\s*([A-Za-zÀ-ÿ][A-Za-zÀ-ÿ /&]{1,40}?)\s*:")
 
 
@@ -30,26 +32,65 @@ def sections(text: str, words: SectionWords) -> list[Section]:
     """Return the sections of a report in order; a text without headings is one, and counts.
 
     A heading is one of the lexicon's, followed by a colon or alone on its line, and begins a line
-    or is written in capitals.
+    or is written in capitals. One that counts may also stand inside a line, with a capital and a
+    colon (`Motivo: dolor. Informe: sin fracturas.`), and before it on the line one that does not.
     """
     if ":" not in text and "\n" not in text and " - " not in text:
         return [Section("", True, 0, len(text))]
     pattern, counted = _headings(tuple(words.counted), tuple(words.ignored))
     folded = fold(text)
-    headings = [
-        match
-        for match in pattern.finditer(folded)
-        if _begins_line(text, match.start()) or text[match.start() : match.end(1)].isupper()
-    ]
+    headings = _chosen(text, list(pattern.finditer(folded)), counted)
     found = []
     start, name = 0, ""
     for match in headings:
         if text[start : match.start()].strip():
             found.append(Section(name, not name or name in counted, start, match.start()))
-        start, name = match.end(), " ".join(match[1].split())
+        start, name = match.end(), _name(match)
     if text[start:].strip() or not found:
         found.append(Section(name, not name or name in counted, start, len(text)))
     return found
+
+
+def _chosen(
+    text: str, matches: list[re.Match[str]], counted: frozenset[str]
+) -> list[re.Match[str]]:
+    """Return what of the lexicon's headings, wherever they stand, are headings."""
+    found = []
+    for index, match in enumerate(matches):
+        is_heading = _is_heading(text, match) or (
+            _is_inner(text, match)
+            and (_name(match) in counted or _report_follows(text, matches[index:], counted))
+        )
+        if is_heading:
+            found.append(match)
+    return found
+
+
+def _name(heading: re.Match[str]) -> str:
+    return " ".join(heading[1].split())
+
+
+def _is_heading(text: str, match: re.Match[str]) -> bool:
+    return _begins_line(text, match.start()) or text[match.start() : match.end(1)].isupper()
+
+
+def _is_inner(text: str, match: re.Match[str]) -> bool:
+    start = match.start()
+    return (
+        text[start].isupper()
+        and match[0].endswith(":")
+        and _BEFORE_INNER.search(text, max(0, start - 40), start) is not None
+    )
+
+
+def _report_follows(text: str, matches: list[re.Match[str]], counted: frozenset[str]) -> bool:
+    """Return whether a heading that counts stands behind the first, on its line."""
+    line_end = text.find("\n", matches[0].start())
+    return any(
+        _name(one) in counted and (_is_heading(text, one) or _is_inner(text, one))
+        for one in matches[1:]
+        if line_end < 0 or one.start() < line_end
+    )
 
 
 @lru_cache(maxsize=32)
