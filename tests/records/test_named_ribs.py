@@ -49,6 +49,74 @@ def test_spanish_reports_name_ribs() -> None:
     assert ribs_text(reading.ribs) == "left 4; left 5"
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "ribs"),
+    [
+        ("en", "Fractures of the left ribs IV-VII.", "left 4; left 5; left 6; left 7"),
+        ("en", "Fracture of the VIth rib.", "6"),
+        ("en", "Right rib fractures II, III and V.", "right 2; right 3; right 5"),
+        ("en", "Fractures of the left IV and V ribs.", "left 4; left 5"),
+        ("en", "Fracture of the left IX rib.", "left 9"),
+        ("en", "Fractures of the right III through VI ribs.", "right 3; right 4; right 5; right 6"),
+        ("en", "Fracture of the I rib.", "1"),
+        ("en", "Fractures of ribs I-III on the left.", "left 1; left 2; left 3"),
+        ("en", "Left rib fractures, IV line in place.", ""),
+        ("en", "Left rib fractures IV contrast was given.", ""),
+        ("en", "Type II rib fracture.", ""),
+        ("en", "Grade III rib fractures.", ""),
+        ("en", "Rib fractures grade III.", ""),
+        ("en", "In the left ribs I see a fracture.", ""),
+        ("en", "Rib fractures x 3.", ""),
+        ("en", "Rib fracture I.", ""),
+        ("en", "Fractures of left ribs V and VI, IV line.", "left 5; left 6"),
+        ("en", "I think there is a rib fracture.", ""),
+        ("en", "Fracture of left rib VI with pneumothorax.", "left 6"),
+        (
+            "es",
+            "Fracturas de los arcos costales izquierdos IV a VII.",
+            "left 4; left 5; left 6; left 7",
+        ),
+        ("es", "Fractura de la VI costilla derecha.", "right 6"),
+        ("es", "Fracturas de V y VI arcos costales izquierdos.", "left 5; left 6"),
+        ("es", "Fractura costal i.", ""),
+        ("es", "Fractura costal tipo II.", ""),
+        ("es", "Fracturas costales IV, V y VI derechas.", "right 4; right 5; right 6"),
+    ],
+)
+def test_roman_numerals_beside_a_rib_are_its_number(language: str, text: str, ribs: str) -> None:
+    reading = read_mentions(label_report(text, read_lexicon(language)), ("rib",), POLICY)
+    assert ribs_text(reading.ribs) == ribs
+
+
+BOTH = "left 3; left 4; left 5; right 2; right 3; right 4"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "ribs"),
+    [
+        ("en", "Right 2-4, left 3-5 rib fractures.", BOTH),
+        ("en", "Rib fractures right 2-4 and left 3-5.", BOTH),
+        ("en", "Rib fractures: right 2-4, left 3-5.", BOTH),
+        ("en", "2-4 right and 3-5 left rib fractures.", BOTH),
+        ("en", "Fractures of ribs 2-4 on the right and 3-5 on the left.", BOTH),
+        ("en", "Bilateral rib fractures, right 2-4 and left 3-5.", BOTH),
+        ("en", "Fractures of the right 2nd through 4th and left 3rd through 5th ribs.", BOTH),
+        ("en", "Fractures of the right ribs II-IV and left III-V.", BOTH),
+        ("en", "Right 2, 3 and 4 and left 3, 4, 5 rib fractures.", BOTH),
+        ("en", "Right and left 4th rib fractures.", "left 4; right 4"),
+        ("en", "4 right and 3 left rib fractures.", ""),
+        ("en", "Fractures of ribs 2-4 on the right.", "right 2; right 3; right 4"),
+        ("es", "Fracturas costales derechas 2-4 e izquierdas 3-5.", BOTH),
+        ("es", "Fracturas de los arcos costales 2º a 4º derechos y 3º a 5º izquierdos.", BOTH),
+    ],
+)
+def test_lists_of_both_sides_keep_each_number_at_its_side(
+    language: str, text: str, ribs: str
+) -> None:
+    reading = read_mentions(label_report(text, read_lexicon(language)), ("rib",), POLICY)
+    assert ribs_text(reading.ribs) == ribs
+
+
 def report(signal: str, side: Side, *numbers: int, ct: bool = False) -> ReportFact:
     ribs = tuple(NamedRib(side, one) for one in numbers)
     return ReportFact(ReportSignal(signal), Acuity.ACUTE, side, f"r {numbers}", ct, ribs=ribs)

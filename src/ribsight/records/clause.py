@@ -1,11 +1,12 @@
 """One sentence, its words understood, and the fractures named in it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ribsight.records.lexicon import Lexicon
 from ribsight.records.mention import MentionKind
+from ribsight.records.roman_numbers import may_hold_numerals, rib_numerals
 from ribsight.records.words import BLANK, Hit, Token, tokens
 
 FRACTURE_ROLES = ("finding.fracture", "finding.break", "finding.rib_fracture")
@@ -45,7 +46,11 @@ class Clause:
         self.lexicon = lexicon
         self.start, self.end = start, end
         self.tokens: list[Token] = tokens(folded, start, end)
-        self.hits: list[Hit] = lexicon.book.find(self.tokens)
+        self._look_up()
+        self._number_ribs()
+
+    def _look_up(self) -> None:
+        self.hits: list[Hit] = self.lexicon.book.find(self.tokens)
         self.at: list[Hit | None] = [None] * len(self.tokens)
         self._by_role: dict[str, list[Hit]] = {}
         for hit in self.hits:
@@ -53,6 +58,19 @@ class Clause:
                 self._by_role.setdefault(role, []).append(hit)
             for position in range(hit.first, hit.last + 1):
                 self.at[position] = hit
+
+    def _number_ribs(self) -> None:
+        """Put numbers in the place of Roman numerals beside a rib."""
+        texts = [one.text for one in self.tokens]
+        if "site.rib" not in self._by_role or not may_hold_numerals(texts):
+            return
+        ribs = [(hit.first, hit.last) for hit in self._by_role["site.rib"]]
+        grades = frozenset(self.lexicon.settings.detail.grades)
+        numbers = rib_numerals(texts, self.has, ribs, grades)
+        if numbers:
+            for position, text in numbers.items():
+                self.tokens[position] = replace(self.tokens[position], text=text)
+            self._look_up()
 
     def has(self, position: int, *roles: str) -> bool:
         """Return whether the phrase at a token has one of the roles."""

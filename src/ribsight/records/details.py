@@ -1,12 +1,13 @@
 """What else a sentence says of a fracture: age, side, rib numbers, count, displacement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ribsight.findings import Acuity, Side
 from ribsight.records.clause import Clause, Trigger
 from ribsight.records.mention import Displacement, MentionKind
 from ribsight.records.places import Place
 from ribsight.records.rib_numbers import ordinal, ribs_and_count
+from ribsight.records.sided_ribs import sided_ribs
 from ribsight.records.words import Hit
 
 _AGES = {"age.acute": Acuity.ACUTE, "age.healing": Acuity.HEALING, "age.old": Acuity.OLD}
@@ -32,8 +33,16 @@ class Details:
     hits: tuple[Hit, ...]
 
 
-def details(clause: Clause, trigger: Trigger, place: Place) -> Details:
-    """Return what is said of the fracture at one of its places."""
+def details(clause: Clause, trigger: Trigger, place: Place) -> list[Details]:
+    """Return what is said of the fracture at one of its places, for each side of a list."""
+    known = _details(clause, trigger, place)
+    return [
+        replace(known, side=side, ribs=ribs, count=len(ribs) or None, hits=(*known.hits, *hits))
+        for side, ribs, hits in sided_ribs(clause, place)
+    ] or [known]
+
+
+def _details(clause: Clause, trigger: Trigger, place: Place) -> Details:
     acuity, age = _acuity(clause, trigger, place)
     side, sided = _side(clause, trigger, place)
     ribs, count = ribs_and_count(clause, trigger, place) if place.hit is not None else ((), None)

@@ -201,8 +201,10 @@ def _label_trigger(
             if ruling.state in (MentionState.NEGATED, MentionState.HYPOTHETICAL):
                 continue
             decided = Ruling(MentionState.UNCERTAIN, rule=f"deformity: {trigger.phrase}")
-        known = details(clause, trigger, place)
-        found.append(_mention(clause, trigger, site, place, decided, known, section))
+        found += [
+            _mention(clause, trigger, site, place, decided, known, section)
+            for known in details(clause, trigger, place)
+        ]
     # A fracture of `T5 and L2`, or of the `sternal end`, is one of another bone, once.
     return list(dict.fromkeys(found))
 

@@ -87,6 +87,8 @@ class DetailWords(Settings):
     """May stand between a fracture and its site."""
     measures: list[str] = Field(default_factory=list)
     plural: list[str] = Field(default_factory=list)
+    grades: list[str] = Field(default_factory=list)
+    """Single words after which a Roman numeral is no rib (`type II`)."""
     numbers: dict[str, int] = Field(default_factory=dict)
     """Cardinal words; `*` is any ending."""
     ordinals: dict[str, int] = Field(default_factory=dict)
@@ -250,7 +252,7 @@ def _lists(settings: LexiconSettings) -> dict[str, list[str]]:
     ):
         for name in type(table).model_fields:
             value = getattr(table, name)
-            if isinstance(value, list) and name != "misspelt":
+            if isinstance(value, list) and name not in ("misspelt", "grades"):
                 lists[f"{group}.{name.rstrip('_')}"] = value
     for site, phrases in settings.sites.items():
         lists[f"site.{site}"] = phrases

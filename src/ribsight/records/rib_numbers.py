@@ -20,13 +20,13 @@ def ribs_and_count(
     assert place.hit is not None
     counts: list[int] = []
     ribs: set[int] = set()
-    left = _chain(clause, place.hit.first, -1, place.first)
+    left = chain(clause, place.hit.first, -1, place.first)
     if place.site == "rib":
         for hit in clause.with_role(("site.rib",), place.first, place.last):
-            before = _chain(clause, hit.first, -1, place.first)
-            behind = _chain(clause, hit.last, 1, place.last)
-            ribs |= _listed(clause, before, may_be_count=True)
-            ribs |= _listed(clause, behind, may_be_count=False)
+            before = chain(clause, hit.first, -1, place.first)
+            behind = chain(clause, hit.last, 1, place.last)
+            ribs |= listed(clause, before, may_be_count=True)
+            ribs |= listed(clause, behind, may_be_count=False)
     for position in (*left, *range(place.first, trigger.first)):
         number = _word_number(clause, position, "numbers.")
         if number is not None:
@@ -42,7 +42,7 @@ def ribs_and_count(
     return tuple(sorted(ribs)), (max(counts) if counts else None)
 
 
-def _chain(clause: Clause, start: int, step: int, limit: int) -> list[int]:
+def chain(clause: Clause, start: int, step: int, limit: int) -> list[int]:
     """Return the tokens beside a site that numbers may stand among, in the order of the text."""
     found = []
     position = start + step
@@ -70,7 +70,7 @@ def _is_link(hit: Hit) -> bool:
     )
 
 
-def _listed(clause: Clause, chain: list[int], *, may_be_count: bool) -> set[int]:
+def listed(clause: Clause, chain: list[int], *, may_be_count: bool) -> set[int]:
     """Return the rib numbers in a chain of tokens; `to` between two of them is a range."""
     numbers: list[tuple[int, int]] = []
     has_ordinal = any(ordinal(clause, position) for position in chain)
