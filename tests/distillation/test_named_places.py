@@ -119,7 +119,7 @@ def test_a_place_that_the_view_does_not_show_raises_nothing() -> None:
 
 
 def test_every_named_fracture_is_raised_and_counts(data: TrainingData, recipe: Recipe) -> None:
-    maps_alone = RibsightSettings(image_weight=0.0, negative_weight=0.0)
+    maps_alone = RibsightSettings(a0=4.0, t=0.4, image_weight=0.0, negative_weight=0.0)
     ours = still(recipe).model_copy(update={"method": "ribsight", "ribsight": maps_alone})
     batch = batch_of(data, ours)
     logits = torch.full((2, 1, 16, 16), -6.0)
@@ -153,7 +153,7 @@ def test_every_named_fracture_is_raised_and_counts(data: TrainingData, recipe: R
 
 
 def test_each_named_place_is_asked_instead_of_the_image(data: TrainingData, recipe: Recipe) -> None:
-    alone = RibsightSettings(image_weight=1.0, negative_weight=0.0, unsure_from=0.01)
+    alone = RibsightSettings(a0=4.0, t=0.4, image_weight=1.0, negative_weight=0.0, unsure_from=0.01)
     ours = still(recipe).model_copy(update={"method": "ribsight", "ribsight": alone})
     batch = batch_of(data, ours)
     unsure = torch.full((2, 1, 16, 16), -1.0)  # of 0.27: counts nothing, so only records speak
