@@ -52,10 +52,12 @@ def _train_here(unit: Unit, plan: Plan, asked: argparse.Namespace) -> None:
 def _train_all(plan: Plan, asked: argparse.Namespace) -> int:
     """Return how many trainings failed."""
     failed = 0
-    begin: dict[bool, list[Unit]] = {True: [], False: []}
+    with_stage1: list[Unit] = []
+    after: list[Unit] = []
     for unit in units(plan):
-        begin[stage1_of(plan, asked.plan, unit) == unit].append(unit)
-    for part in begin.values():
+        trains_stage1 = stage1_of(plan, asked.plan, unit) == unit
+        (with_stage1 if trains_stage1 else after).append(unit)
+    for part in (with_stage1, after):
         with ThreadPoolExecutor(asked.jobs) as pool:
             failed += sum(pool.map(lambda one: _train_apart(one, asked), part))
     return failed

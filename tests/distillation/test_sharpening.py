@@ -94,7 +94,9 @@ def test_the_target_is_monotone_up_to_a0_8_and_warned_about_above() -> None:
     assert above[1] < above[0]
 
 
-@pytest.mark.parametrize(("a0", "t"), [(0.5, 0.4), (4.0, 0.0), (4.0, 1.0), (math.nan, 0.4)])
+@pytest.mark.parametrize(
+    ("a0", "t"), [(0.5, 0.4), (4.0, 0.0), (4.0, 1.0), (math.nan, 0.4), (math.inf, 0.4)]
+)
 def test_parameters_out_of_range_are_refused(a0: float, t: float) -> None:
     with pytest.raises(RibsightError):
         check_aals(a0, t)

@@ -71,7 +71,9 @@ def container_kind(start: bytes) -> str | None:
 
 
 def container_at(path: Path) -> str | None:
-    """Return the `container_kind` of a file; None also if it cannot be read."""
+    """Return the `container_kind` of a file; None also if it is none or cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for its other end
+        return None
     try:
         with path.open("rb") as stream:
             return container_kind(stream.read(_TAR_MARK_AT + len(_TAR_MARK)))

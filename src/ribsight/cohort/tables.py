@@ -13,9 +13,10 @@ import polars as pl
 import tomli_w
 from numpy.typing import NDArray
 
+from ribsight.cohort.rib_cells import check_ribs
 from ribsight.errors import RibsightError
 from ribsight.files import atomic_path
-from ribsight.findings import DiagnosisState, Side, Supervision, read_ribs
+from ribsight.findings import DiagnosisState, Side, Supervision
 from ribsight.regions import Region
 
 RADIOGRAPHS = pl.Schema(
@@ -231,7 +232,7 @@ def load_cohort(folder: Path) -> Cohort:
     tables = {name: _read_table(folder / f"{name}.parquet", TABLES[name]) for name in TABLES}
     tables["radiographs"] = _with_columns(tables["radiographs"], HEADER_COLUMNS)
     tables["diagnoses"] = _with_columns(tables["diagnoses"], PLACES)
-    _check_ribs(tables["diagnoses"], folder / "diagnoses.parquet")
+    check_ribs(tables["diagnoses"], folder / "diagnoses.parquet")
     if (folder / _PAIRS).is_file():
         tables["near_duplicates"] = _read_table(folder / _PAIRS, NEAR_DUPLICATES)
     return Cohort(
@@ -261,23 +262,6 @@ def _read_table(path: Path, schema: pl.Schema) -> pl.DataFrame:
                 f"{path} has no column '{name}' of type {kind}: it was not written by this version"
             )
     return table
-
-
-def _check_ribs(diagnoses: pl.DataFrame, path: Path) -> None:
-    if diagnoses.schema["ribs"] not in (pl.String, pl.Null):
-        raise RibsightError(
-            f"{path}, column 'ribs' is of type {diagnoses.schema['ribs']}, not text like 'left 4'"
-        )
-    for text in diagnoses["ribs"].drop_nulls().unique(maintain_order=True):
-        try:
-            read_ribs(text)
-        except ValueError as error:
-            row = diagnoses["ribs"].to_list().index(text)
-            radiograph, finding = diagnoses.select("radiograph", "finding").row(row)
-            raise RibsightError(
-                f"{path}, radiograph {radiograph}, {finding} (row {row}, the first is row 0), "
-                f"column 'ribs': {error}"
-            ) from None
 
 
 def _with_columns(table: pl.DataFrame, further: pl.Schema) -> pl.DataFrame:

@@ -58,8 +58,10 @@ def given_images(paths: Sequence[Path], policy: Policy) -> list[GivenImage]:
     for path in paths:
         if path.is_dir() and is_archive(path):
             given += _of_archive(path, policy)
+        elif path.is_file():
+            given.append(_of_file(path))
         else:
-            given += [_of_file(one) for one in _files(path)]
+            given += [GivenImage("", str(one), one) for one in _files(path)]
     once = {one.file: one for one in given}.values()
     names = [one.id or image_id(PurePosixPath(one.file)) for one in once]
     count = Counter(names)
@@ -79,8 +81,6 @@ def _files(path: Path) -> list[Path]:
                 + (f", but {packed.name}: {_how_to_index(path)}" if packed else "")
             )
         return inside
-    if path.is_file():
-        return [path]
     raise RibsightError(f"there is no file or folder {path}")
 
 

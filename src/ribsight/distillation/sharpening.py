@@ -40,8 +40,8 @@ def check_aals(a0: float, t: float, section: str = "aals") -> None:
         RibsightError: a0 < 1 (it would lower probabilities), or t not in (0, 1).
 
     """
-    if not a0 >= 1:
-        raise RibsightError(f"{section}.a0 = {a0}: the strength a0 must be at least 1")
+    if not 1 <= a0 < float("inf"):
+        raise RibsightError(f"{section}.a0 = {a0}: the strength a0 must be a number of at least 1")
     if not 0 < t < 1:
         raise RibsightError(f"{section}.t = {t}: the centre t must lie between 0 and 1")
     if a0 > LARGEST_MONOTONE_A0:
