@@ -5,7 +5,8 @@ chest from the shoulders to below the diaphragm. A rib is long and its fracture 
 rib number gives a band, not a line.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ class Layout:
         first_rib: height of the first rib's fractures, from above.
         rib_distance: between those of neighbouring ribs.
         rib_spread: half the height of a rib's band; 0: rib numbers are not used.
+        first_rib_weight: of `first_rib` against what drawn radiographs say of it, in radiographs.
 
     """
 
@@ -36,6 +38,24 @@ class Layout:
     first_rib: float = 0.0
     rib_distance: float = 0.0
     rib_spread: float = 0.0
+    first_rib_weight: float = 0.0
+
+    def rib_height(self, number: int) -> float:
+        """Return the middle of a rib's band, as a share of the picture's height."""
+        return self.first_rib + (number - 1) * self.rib_distance
+
+    def moved(self, distances: Sequence[float]) -> "Layout":
+        """Return the layout with its ribs where drawn radiographs have theirs.
+
+        Args:
+            distances: by which the fractures of each lie below their bands' middles. Their mean
+                counts as many times as there are, what the layout says `first_rib_weight` times.
+
+        """
+        if not distances:
+            return self
+        shift = sum(distances) / (len(distances) + self.first_rib_weight)
+        return replace(self, first_rib=self.first_rib + shift)
 
     def half(self, side: Side, content: NDArray[np.float64]) -> Polygon | None:
         """Return the half of the picture that shows the patient's side; None: all of it.
@@ -53,7 +73,7 @@ class Layout:
         """Return where a fracture of a rib lies, or None if rib numbers are not used."""
         if not self.rib_spread:
             return None
-        middle = self.first_rib + (rib.number - 1) * self.rib_distance
+        middle = self.rib_height(rib.number)
         return self._box(rib.side, middle - self.rib_spread, middle + self.rib_spread, content)
 
     def _box(self, side: Side, top: float, bottom: float, content: NDArray[np.float64]) -> Polygon:

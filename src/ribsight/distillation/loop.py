@@ -30,6 +30,7 @@ from ribsight.distillation.checkpoint import (
 )
 from ribsight.distillation.ensemble import TemporalEnsemble
 from ribsight.distillation.interrupts import Interrupts
+from ribsight.distillation.layout import Layout
 from ribsight.distillation.look import Look
 from ribsight.distillation.methods import Method, Source, stage_batch
 from ribsight.distillation.optimisation import Optimisation
@@ -211,8 +212,19 @@ class TrainingLoop:
             rank=self._fabric.global_rank,
             world=self._fabric.world_size,
             parts=self._options.accumulate,
-            layout=self._method.in_stage(number).layout,
+            layout=self._layout(number),
         )
+
+    def _layout(self, number: int) -> Layout:
+        """Return where the places lie that records name, as this cohort's drawings show it."""
+        layout = self._method.in_stage(number).layout
+        if not layout.rib_spread:
+            return layout
+        distances = self._data.rib_distances(layout)
+        moved = layout.moved(distances)
+        if distances and self._reporter is not None:
+            self._reporter.placed_ribs(moved.first_rib, len(distances), self.position)
+        return moved
 
     def _has_targets(self, number: int) -> bool:
         return number == 2 and self._method.positive_target is not None

@@ -61,7 +61,9 @@ class RibsightSettings(Settings):
         side_margin: where the record names a side, a lesion can lie in that half of the picture
             and this share of the width beyond the middle; 1: anywhere.
         first_rib: where the record names ribs (`left 4`): height of the first rib's fractures in
-            the picture, as a share of it from above.
+            the picture, as a share of it from above. Drawn radiographs that name ribs move it.
+        first_rib_weight: of `first_rib` against these, counted in radiographs; very large: they
+            do not move it.
         rib_distance: between neighbouring ribs, likewise.
         rib_spread: half the height of the band in which a named rib's fracture lies, likewise; 0:
             rib numbers are not used.
@@ -79,6 +81,7 @@ class RibsightSettings(Settings):
     negative_weight: Annotated[float, Field(ge=0)] = 0.06
     side_margin: Share = 0.1
     first_rib: Annotated[float, Field(ge=-1, le=1)] = 0.16
+    first_rib_weight: Annotated[float, Field(gt=0)] = 5.0
     rib_distance: Annotated[float, Field(ge=0, le=1)] = 0.075
     rib_spread: Share = 0.15
     named_share: Annotated[float, Field(gt=0, lt=1)] = 0.5

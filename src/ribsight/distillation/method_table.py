@@ -201,6 +201,7 @@ def _ribsight(recipe: Recipe) -> Method:
             first_rib=own.first_rib,
             rib_distance=own.rib_distance,
             rib_spread=own.rib_spread,
+            first_rib_weight=own.first_rib_weight,
         ),
     )
 

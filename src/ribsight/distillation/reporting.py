@@ -87,6 +87,12 @@ class Reporter:
         place = {"stage": position.stage, "step": position.step}
         self._record({"kind": "pseudo_labels", **place, "images": images, **figures})
 
+    def placed_ribs(self, first_rib: float, radiographs: int, position: Position) -> None:
+        """Report where a layout has the first rib, and how many drawn radiographs moved it."""
+        place = {"stage": position.stage, "step": position.step}
+        told = {"first_rib": round(first_rib, 4), "radiographs": radiographs}
+        self._record({"kind": "layout", **place, **told})
+
     def summed_up(self, position: Position) -> None:
         """Report the mean of what was trained since the last time, of stage 2."""
         record = health_record(self._history, position)

@@ -57,6 +57,29 @@ class TrainingData:
         ]
         return [(finding, band) for finding, band in bands if band is not None]
 
+    def rib_distances(self, layout: Layout) -> list[float]:
+        """Return by how much drawn fractures lie below where a layout has their ribs.
+
+        One number for each radiograph and finding with as many revealed regions as its record names
+        ribs: the difference of their mean heights, as a share of the picture's. Which fracture is
+        of which rib need not be known for that.
+        """
+        distances = []
+        for row, named in self.ribs.items():
+            top, bottom = self.content[row][:, 1]
+            for finding in sorted({one for one, _ in named}):
+                ribs = [rib for one, rib in named if one == finding]
+                boxes = [
+                    np.concatenate(polygons)[:, 1]
+                    for one, polygons in self.regions[row]
+                    if one == finding
+                ]
+                if len(ribs) == len(boxes):
+                    drawn = np.mean([(one.min() + one.max()) / 2 for one in boxes])
+                    said = np.mean([layout.rib_height(rib.number) for rib in ribs])
+                    distances.append(float((drawn - top) / (bottom - top) - said))
+        return distances
+
     def known_to(self, method: Method, stage: int) -> "TrainingData":
         """Return what a method knows of it in a stage."""
         supervision = method.supervision(self.supervision, stage)
