@@ -4,7 +4,7 @@ What it does plainly: opens, decodes and scales each image in every step; grey t
 torchvision's affine for image and mask; tensors as they come (channels first); teacher on the whole
 batch, as Mean Teacher's own code does; the average in a Python loop; torch's and the C library's
 defaults. What it does not do wrong: no gradient through the teacher, no copy of the network, the
-same network, frozen levels, loss, batch and optimiser as ours.
+same network, loss, batch and optimiser as ours. What is frozen, the recipe says.
 """
 
 import copy

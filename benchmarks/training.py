@@ -20,20 +20,26 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from made_cohort import made_cohort, made_pictures
 
 if TYPE_CHECKING:
     from ribsight.distillation.recipe import Recipe
 
-WHOLE = {
-    "plain loop": {"loop": "plain"},
-    "plain loop, images kept in memory": {"loop": "plain", "in_memory": True},
+_PICTURES = 48
+_FROZEN = 2
+"""Levels that the recipe of whole steps freezes."""
+
+WHOLE: dict[str, dict[str, Any]] = {
+    "plain loop": {"loop": "plain", "frozen_levels": 0},
+    "plain loop, two levels frozen": {"loop": "plain", "frozen_levels": _FROZEN},
+    "the same, images kept in memory": {
+        "loop": "plain", "frozen_levels": _FROZEN, "in_memory": True,
+    },
     "ours": {"loop": "ours"},
     "ours, --compile": {"loop": "ours", "compiled": True},
-}
-_PICTURES = 48
+}  # fmt: skip
 
 VARIANTS = {
     "plain": {},
@@ -138,14 +144,14 @@ def whole_recipe(size: int, batch: int, steps: int) -> "Recipe":
             "method": "aals",
             "validate_every": 10 * steps,
             "images": {"size": size},
-            "detector": {"weights": "none", "frozen_levels": 2},
+            "detector": {"weights": "none", "frozen_levels": _FROZEN},
             "stage1": {**stage, "batch": {"regions": third, "negatives": third}},
             "stage2": stage,
         }
     )
 
 
-def measure_whole(options: dict[str, str], given: argparse.Namespace) -> tuple[float, float]:
+def measure_whole(options: dict[str, Any], given: argparse.Namespace) -> tuple[float, float]:
     """Return seconds of the fastest whole step and of the teacher's part in it (0: not known)."""
     recipe, folder = whole_recipe(given.size, given.batch, given.steps), Path(given.folder)
     if options["loop"] == "plain":
@@ -154,6 +160,8 @@ def measure_whole(options: dict[str, str], given: argparse.Namespace) -> tuple[f
         kept = bool(options.get("in_memory"))
         # Kept images must all have been seen once.
         steps = given.steps + (_PICTURES if kept else 0)
+        frozen = {"frozen_levels": options["frozen_levels"]}
+        recipe = recipe.model_copy(update={"detector": recipe.detector.model_copy(update=frozen)})
         return plain(folder, recipe, steps, given.clock, in_memory=kept), 0.0
     from step_ours import measure as ours
 
@@ -196,7 +204,7 @@ def whole_steps(given: argparse.Namespace) -> None:
     whole, teacher = took["ours"]
     print(f"the teacher's share of our step: {teacher / whole:.0%}")
     limit = gigaflops(given.clock)
-    needed = operations(given.size, given.batch, 2, third)
+    needed = operations(given.size, given.batch, _FROZEN, third)
     print(
         f"a large matrix product: {limit:.0f} GFLOP/s; our step: {needed:.0f} GFLOP, "
         f"{needed / whole:.0f} GFLOP/s, {needed / whole / limit:.0%} of the limit"

@@ -35,6 +35,8 @@ class Plan(Settings):
             detector of `boxes`.
         record_errors: errors that the records of training radiographs get, drawn by the seed. A
             plan with other errors needs other results.
+        training_prevalence: share of the training radiographs that is positive, reached by leaving
+            out record-positives, drawn by the seed; None leaves out none. It needs other results.
         screening: settings of one method that are screened; adds its variants to the others.
 
     """
@@ -48,6 +50,7 @@ class Plan(Settings):
     references: list[str] = Field(default_factory=lambda: [REFERENCE, "aals"])
     variants: dict[str, dict[str, Any]]
     record_errors: RecordErrors = RecordErrors()
+    training_prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
     screening: Screening | None = None
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.methods.plan import BOXES, Plan, Unit, recipe_of, stage1_of
+from benchmarks.methods.prevalence import with_prevalence
 from benchmarks.methods.record_errors import with_record_errors
 
 from ribsight.cohort.cache import fill_cache
@@ -107,5 +108,7 @@ def shown_cohort(folder: Path, unit: Unit, out: Path, plan: Plan) -> Path:
         if plan.folds:
             cohort = fold_cohort(cohort, plan.folds, unit.seed % plan.folds, seed=0)
         cohort = reveal(cohort, unit.reveal or None, unit.seed)
+        if plan.training_prevalence is not None:
+            cohort = with_prevalence(cohort, plan.training_prevalence, unit.seed)
         save_cohort(with_record_errors(cohort, plan.record_errors, unit.seed), shown)
     return shown
