@@ -156,6 +156,17 @@ def test_a_rejected_annotation_is_listed(join: Join, inputs: Any) -> None:
     assert len(cohort.regions) == 5
 
 
+def test_a_region_that_is_there_twice_is_taken_once(join: Join, inputs: Any) -> None:
+    document = json.loads(inputs.regions.read_text())
+    first = document["annotations"][0]
+    document["annotations"] += [{**first, "id": 77}, {**first, "id": 78, "reader": "B"}]
+    inputs.regions.write_text(json.dumps(document))
+    cohort, left_out = join()
+    reason = "the same region as annotation 0"
+    assert left_out == [LeftOut("regions.json", "annotation 77", reason)]
+    assert [one.reader for one in cohort.drawn(revealed_only=True)[0]] == ["", "B"]
+
+
 @pytest.mark.parametrize(
     ("width", "height", "reason"),
     [(40, 48, "width and height are swapped"), (96, 80, "but the image has 48 x 40")],

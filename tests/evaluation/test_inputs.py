@@ -233,6 +233,10 @@ def test_negative_scores_rank_below_images_without_a_mark_never(
         ({"bbox": [1, 1, 0, 5]}, "annotation 1: its box has no area"),
         ({"bbox": [1, 1, float("nan"), 5]}, "annotation 1: bbox is"),
         ({"segmentation": [[1, 2, 3, 4]]}, "annotation 1: a polygon needs three points"),
+        (
+            {"segmentation": {"size": [1, 1], "counts": "x"}, "bbox": None},
+            "`ribsight regions convert`",
+        ),
     ],
 )
 def test_bad_coco_names_its_annotation(

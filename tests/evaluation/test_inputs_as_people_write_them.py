@@ -120,8 +120,8 @@ def test_a_name_with_dots_is_never_another_image(tmp_path: Path) -> None:
         read_marks(marks, read_truth(path))
 
 
-@pytest.mark.parametrize("own", [7, "7"])
-@pytest.mark.parametrize("said", [7, "7"])
+@pytest.mark.parametrize("own", [7, "7", 7.0])
+@pytest.mark.parametrize("said", [7, "7", 7.0])
 def test_coco_ids_may_be_numbers_or_text(tmp_path: Path, own: object, said: object) -> None:
     truth, marks = tmp_path / "truth.json", tmp_path / "marks.json"
     truth.write_text(json.dumps({
@@ -140,6 +140,15 @@ def test_coco_ids_may_be_numbers_or_text(tmp_path: Path, own: object, said: obje
     csv.write_text("image,x,y,score\n9,1,1,0.5\n")
     reading = read_marks(csv, known).reading(known.truth.truths["rib"])
     assert reading.mark_image.tolist() == [0]
+
+
+def test_a_region_that_is_there_twice_is_refused(truth_file: Path) -> None:
+    # It would be two lesions, of which a detector can hit one only.
+    truth_file.write_text(TRUTH + "a,rib,10,10,30,30,p,100,100\n")
+    with pytest.raises(RibsightError, match=r"row 4: the same region as truth\.csv, row 2"):
+        read_truth(truth_file)
+    truth_file.write_text(TRUTH + "a,rib,10,10,30,31,p,100,100\n")
+    assert len(read_truth(truth_file).truth.truths["rib"].region_boxes) == 2
 
 
 def test_a_table_of_patients_gives_columns_to_their_images(

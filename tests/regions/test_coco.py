@@ -40,6 +40,19 @@ def test_a_box_becomes_its_four_corners(tmp_path: Path) -> None:
     assert read_regions.rejected == ()
 
 
+def test_ids_may_be_whole_floats(tmp_path: Path) -> None:
+    (image,) = read(tmp_path / "r.json", annotation(image_id=7.0, category_id=1.0)).images.values()
+    assert [one.finding for one in image.regions] == ["fracture"]
+
+
+def test_an_image_may_state_no_size(tmp_path: Path) -> None:
+    written = {**document(annotation()), "images": [{"id": 7, "file_name": "a.png"}]}
+    (tmp_path / "r.json").write_text(json.dumps(written))
+    image = read_coco(tmp_path / "r.json", categories={"fractured": "fracture"}).images["a.png"]
+    assert (image.width, image.height) == (None, None)
+    assert len(image.regions) == 1
+
+
 def test_an_annotation_with_polygons_and_a_box_is_its_polygons(tmp_path: Path) -> None:
     second = [20.0, 20.0, 30.0, 20.0, 30.0, 30.0, 20.0, 30.0]
     read_regions = read(tmp_path / "r.json", annotation(segmentation=[TRIANGLE, second]))
@@ -67,10 +80,10 @@ def test_who_drew_a_region_is_kept(tmp_path: Path) -> None:
         (annotation(segmentation=[[1, 1, 5, 5, 1, 1]]), "fewer than three distinct points"),
         (annotation(segmentation=[[1, 1, 5, 5, 9, 9]]), "its polygon has no area"),
         (annotation(segmentation=[[*TRIANGLE, 4]]), "its polygon has 7 numbers"),
-        (annotation(segmentation={"counts": "x", "size": [1, 1]}), "run-length"),
-        (annotation(iscrowd=1), "crowd"),
+        (annotation(segmentation={"counts": "x", "size": [1, 1]}), "`ribsight regions convert"),
+        (annotation(iscrowd=1), "is a crowd"),
         (annotation(category_id=9), "category 9, which the file does not list"),
-        (annotation(category_id=[1]), "category None, which the file does not list"),
+        (annotation(category_id=[1]), "category [1], which the file does not list"),
         (annotation(category_id=2), "'plate' stands for no finding"),
         (annotation(image_id=8), "image 8, which the file does not list"),
     ],
@@ -98,9 +111,10 @@ def test_an_annotation_that_is_no_object_is_rejected_by_its_position(tmp_path: P
         ("", "is not valid JSON"),
         ("[1]", "no list 'images'"),
         ('{"images": [], "annotations": []}', "no list 'categories'"),
-        (json.dumps({**document(), "images": [{"id": 1}]}), "an image without a usable"),
+        (json.dumps({**document(), "images": [{"id": 1}]}), "image at position 0 has no usable"),
+        (json.dumps({**document(), "images": [{"id": [1], "file_name": "a"}]}), "no usable 'id'"),
         (json.dumps({**document(), "categories": [{"id": 1}]}), "a category without"),
-        (json.dumps({**document(), "images": document()["images"] * 2}), "the same id"),
+        (json.dumps({**document(), "images": document()["images"] * 2}), "same id 7"),
         (
             json.dumps(
                 {

@@ -56,6 +56,11 @@ def test_coco_ids_fields_and_images_without_a_region(tmp_path: Path) -> None:
     assert out["annotations"][0]["reader"] == "R1"
 
 
+def test_coco_ids_may_be_whole_floats(tmp_path: Path) -> None:
+    content = read(tmp_path / "c.json", coco(drawn(image_id=7.0, category_id=90.0)))
+    assert [(one.radiograph, one.finding) for one in content.regions] == [("a.png", "fracture")]
+
+
 def test_pycocotools_reads_what_is_written_alike(tmp_path: Path) -> None:
     content = read(tmp_path / "c.json", coco(drawn(), drawn(id=6, segmentation=[TRIANGLE])))
     path = tmp_path / "out.json"

@@ -82,7 +82,7 @@ def read_regions(path: Path, categories: Mapping[str, str], given: GivenImages) 
 def join_regions(
     drawn: Drawn | None, names: Mapping[str, str], read: Mapping[str, ReadImage]
 ) -> tuple[dict[str, list[Region]], list[LeftOut]]:
-    """Return the regions of each id, and those without a usable image."""
+    """Return the regions of each id; and those without a usable image, or drawn twice alike."""
     joined: defaultdict[str, list[Region]] = defaultdict(list)
     if drawn is None:
         return joined, []
@@ -101,7 +101,23 @@ def join_regions(
             ]
         else:
             joined[id_] += [replace(region, radiograph=id_) for region in image.regions]
+    for id_ in joined:
+        joined[id_], doubled = _once(joined[id_], drawn.file)
+        left_out += doubled
     return joined, left_out
+
+
+def _once(regions: list[Region], file: Path) -> tuple[list[Region], list[LeftOut]]:
+    """Part the regions of an image from copies of them, which a detector would have to find too."""
+    first: dict[object, Region] = {}
+    copies = []
+    for one in regions:
+        outline = tuple(polygon.tobytes() for polygon in one.polygons)
+        known = first.setdefault((one.finding, one.reader, outline), one)
+        if known is not one:
+            where, other = (by.source.removeprefix(f"{file.name}, ") for by in (one, known))
+            copies.append(LeftOut(file.name, where, f"the same region as {other}"))
+    return list(first.values()), copies
 
 
 def _other_format(path: Path, given: GivenImages | None) -> Annotations | None:

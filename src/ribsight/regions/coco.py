@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ribsight.errors import RibsightError, nearest
+from ribsight.regions.coco_ids import plain_id
 from ribsight.regions.region import Polygon, Region, box_polygon
 
 MIN_AREA = 1e-6
@@ -27,10 +28,10 @@ class RejectedAnnotation:
 
 @dataclass(frozen=True)
 class CocoImage:
-    """One image of a COCO file: the size it states, in pixels, and the regions on it."""
+    """One image of a COCO file: the size it states in pixels, None if none, and its regions."""
 
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     regions: tuple[Region, ...]
 
 
@@ -69,7 +70,8 @@ def read_coco(path: Path, *, categories: Mapping[str, str]) -> CocoRegions:
 
     Raises:
         RibsightError: no such file, not COCO instance JSON, a name in `categories` that the file
-            does not declare, or two images of one file name.
+            does not declare, an image without id, name or usable size, or two images of one id or
+            file name.
     """
     document = _read_document(path)
     names = _category_names(path, document)
@@ -104,6 +106,10 @@ def read_coco(path: Path, *, categories: Mapping[str, str]) -> CocoRegions:
     )
 
 
+_Listed = tuple[str, int | None, int | None]
+"""Name of an image, and the width and height that the file states."""
+
+
 class _RejectedError(Exception):
     """Why one annotation gives no region."""
 
@@ -129,23 +135,37 @@ def _category_names(path: Path, document: Mapping[str, Any]) -> dict[object, str
         raise RibsightError(f"{path} has a category without 'id' or 'name'") from error
 
 
-def _images(path: Path, document: Mapping[str, Any]) -> dict[object, tuple[str, int, int]]:
-    try:
-        images = {
-            one["id"]: (str(one["file_name"]), int(one["width"]), int(one["height"]))
-            for one in document["images"]
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise RibsightError(
-            f"{path} has an image without a usable 'id', 'file_name', 'width' or 'height'"
-        ) from error
-    names = [name for name, _, _ in images.values()]
-    if len(names) < len(document["images"]):
-        raise RibsightError(f"{path} gives two images the same id: correct one of them")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RibsightError(f"{path} lists the image {twice} twice: remove one of them")
+def _images(path: Path, document: Mapping[str, Any]) -> dict[object, _Listed]:
+    images: dict[object, _Listed] = {}
+    names = set()
+    for position, one in enumerate(document["images"]):
+        try:
+            id_, name = one["id"], str(one["file_name"])
+            listed = name, *_size(one)
+            known = images.get(id_)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RibsightError(
+                f"{path}: the image at position {position} has no usable 'id', 'file_name', "
+                "'width' or 'height'"
+            ) from error
+        if known is not None:
+            raise RibsightError(
+                f"{path} gives the images {known[0]} and {name} the same id {id_}: correct one "
+                "of them"
+            )
+        if name in names:
+            raise RibsightError(f"{path} lists the image {name} twice: remove one of them")
+        images[id_] = listed
+        names.add(name)
     return images
+
+
+def _size(image: Mapping[str, Any]) -> tuple[int, int] | tuple[None, None]:
+    """Return what an image states, which may be nothing. Raises ValueError, TypeError if amiss."""
+    width, height = image.get("width"), image.get("height")
+    if width is None or height is None:
+        return None, None
+    return int(width), int(height)
 
 
 def _label(annotation: object, position: int) -> str:
@@ -156,30 +176,29 @@ def _label(annotation: object, position: int) -> str:
 
 def _image_and_finding(
     annotation: object,
-    images: Mapping[object, tuple[str, int, int]],
+    images: Mapping[object, _Listed],
     names: Mapping[object, str],
     categories: Mapping[str, str],
 ) -> tuple[str, str]:
     if not isinstance(annotation, dict):
         raise _RejectedError("is not a JSON object")
-    image, category = (_scalar(annotation.get(key)) for key in ("image_id", "category_id"))
-    if image not in images:
-        raise _RejectedError(f"refers to image {image}, which the file does not list")
-    if category not in names:
-        raise _RejectedError(f"refers to category {category}, which the file does not list")
+    image, category = (plain_id(annotation.get(key)) for key in ("image_id", "category_id"))
+    for kind, id_, listed in (("image", image, images), ("category", category, names)):
+        if not isinstance(id_, int | str) or id_ not in listed:
+            raise _RejectedError(f"refers to {kind} {id_}, which the file does not list")
     if names[category] not in categories:
         raise _RejectedError(f"its category '{names[category]}' stands for no finding")
     return images[image][0], categories[names[category]]
 
 
-def _scalar(value: object) -> object:
-    return value if isinstance(value, int | str) else None
-
-
 def _outline(annotation: Mapping[str, Any]) -> tuple[tuple[Polygon, ...], bool]:
     segmentation = annotation.get("segmentation")
-    if annotation.get("iscrowd") or isinstance(segmentation, dict):
-        raise _RejectedError("is a crowd or a run-length mask; only polygons and boxes are read")
+    if annotation.get("iscrowd"):
+        raise _RejectedError("is a crowd; only single regions are read")
+    if isinstance(segmentation, dict):
+        raise _RejectedError(
+            "is a run-length mask; `ribsight regions convert ... --to coco` makes polygons of it"
+        )
     if segmentation:
         if not isinstance(segmentation, list):
             raise _RejectedError("its segmentation is not a list of polygons")

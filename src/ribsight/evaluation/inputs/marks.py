@@ -20,6 +20,7 @@ from ribsight.evaluation.reading import Reading, check_reading
 from ribsight.evaluation.score import Answers
 from ribsight.evaluation.truth import Truth
 from ribsight.files import file_sha256
+from ribsight.regions.coco_ids import plain_id
 
 Box = tuple[float, float, float, float]
 _NO_BOX: Box = (np.nan, np.nan, np.nan, np.nan)
@@ -205,7 +206,7 @@ def _from_coco(
         where = f"{path.name}, result {position}"
         if not isinstance(result, dict):
             raise RibsightError(f"{where} is no JSON object")
-        category, score = result.get("category_id"), result.get("score")
+        category, score = plain_id(result.get("category_id")), result.get("score")
         finding = truth.categories.get(category) if isinstance(category, int | str) else None
         if finding is None:
             raise RibsightError(
@@ -219,7 +220,7 @@ def _from_coco(
         x0, y0, x1, y1 = corners(result.get("bbox"), where)
         if not (x1 > x0 and y1 > y0):
             raise RibsightError(f"{where}: its box has no area")
-        image = result.get("image_id")
+        image = plain_id(result.get("image_id"))
         id_ = truth.ids.get(image) if isinstance(image, int | str) else None
         if id_ is None and isinstance(image, str):
             id_ = _image_named(truth, image)

@@ -11,6 +11,7 @@ from ribsight.errors import RibsightError
 from ribsight.evaluation.inputs.json_file import read_json
 from ribsight.evaluation.inputs.rows import ImageRow, RegionRow, TruthRows
 from ribsight.regions import Polygon
+from ribsight.regions.coco_ids import plain_id
 
 _OF_IMAGES = {"id", "file_name", "width", "height", "patient", "patient_id", "group", "spacing"}
 _OF_REGIONS = {
@@ -39,8 +40,8 @@ def read_truth_coco(path: Path) -> TruthRows:
             f"{path} is not COCO instance JSON: it needs the lists images, annotations, categories"
         )
     try:
-        categories = {one["id"]: str(one["name"]) for one in document["categories"]}
-        images = {one["id"]: _image(path, one) for one in document["images"]}
+        categories = {plain_id(one["id"]): str(one["name"]) for one in document["categories"]}
+        images = {plain_id(one["id"]): _image(path, one) for one in document["images"]}
     except (KeyError, TypeError) as error:
         raise RibsightError(
             f"{path} has an image without id or file_name, or a category without id or name"
@@ -108,7 +109,7 @@ def _region(
     if not isinstance(annotation, dict):
         raise RibsightError(f"{path}: the annotation at position {position} is no JSON object")
     where = f"{path.name}, annotation {annotation.get('id', f'at position {position}')}"
-    image, category = annotation.get("image_id"), annotation.get("category_id")
+    image, category = (plain_id(annotation.get(key)) for key in ("image_id", "category_id"))
     for kind, id_, listed in (("image", image, images), ("category", category, categories)):
         if not isinstance(id_, int | str) or id_ not in listed:
             raise RibsightError(f"{where}: {kind} {id_!r} is not listed in the file")
@@ -149,6 +150,11 @@ def _box(
     if outline:
         points = np.concatenate(outline)
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+    elif annotation.get("segmentation") and annotation.get("bbox") is None:
+        raise RibsightError(
+            f"{where}: a run-length mask without a bbox; `ribsight regions convert` makes polygons "
+            "of it"
+        )
     else:
         x0, y0, x1, y1 = corners(annotation.get("bbox"), where)
     if not (x1 > x0 and y1 > y0):

@@ -63,7 +63,9 @@ def read_truth(
     if split is not None:
         raise RibsightError(f"--split is for the folder of a cohort, and {path} is a file")
     read = read_truth_coco if path.suffix.lower() == ".json" else read_truth_csv
-    rows = combine_readers(read(path), readers)
+    rows = read(path)
+    _refuse_doubled(rows.regions)
+    rows = combine_readers(rows, readers)
     hashes = [file_sha256(path)]
     if images is not None:
         rows = with_images(rows, read_image_csv(images), str(images))
@@ -100,6 +102,20 @@ def _from_cohort(
         }
     truth = TruthSet(truths, cohort.fingerprint(), split or "all")
     return NamedTruth(truth, names_of(part.ids), {}, {})
+
+
+def _refuse_doubled(regions: Sequence[RegionRow]) -> None:
+    """Hold that no reader's region is there twice: it would have to be found twice."""
+    first: dict[object, RegionRow] = {}
+    for one in regions:
+        outline = tuple(polygon.tobytes() for polygon in one.outline)
+        key = one.image, one.finding, one.reader, one.ignore, one.box, outline
+        if key in first:
+            raise RibsightError(
+                f"{one.where}: the same region as {first[key].where}, which would count twice: "
+                "remove one of them"
+            )
+        first[key] = one
 
 
 def _with_ignored(rows: TruthRows, ignore: Sequence[tuple[str, str]]) -> TruthRows:

@@ -20,6 +20,7 @@ from ribsight.regions.annotations import (
     UnusableError,
     scalars,
 )
+from ribsight.regions.coco_ids import plain_id
 from ribsight.regions.formats.format import Format, Holds, ReadOptions
 from ribsight.regions.geometry import checked_polygon, number, numbers, signed_area, sized_box
 from ribsight.regions.image_sizes import KnownImages
@@ -55,9 +56,10 @@ def read(source: Source, options: ReadOptions) -> Annotations:  # noqa: ARG001
     for one in source.json["categories"]:
         if not isinstance(one, dict) or not {"id", "name"} <= one.keys():
             raise RibsightError(f"{source.path} has a category without id or name")
-        if str(one["id"]) in categories:
-            raise RibsightError(f"{source.path} gives two categories the id {one['id']}")
-        categories[str(one["id"])] = str(one["name"])
+        id_ = _id(one["id"])
+        if id_ in categories:
+            raise RibsightError(f"{source.path} gives two categories the id {id_}")
+        categories[id_] = str(one["name"])
         collector.category(str(one["name"]))
     images = _images(source, collector)
     for position, one in enumerate(source.json["annotations"], 1):
@@ -75,12 +77,12 @@ def _images(source: Source, collector: Collector) -> dict[str, str]:
         where = f"{source.name}, image {position}"
         if not isinstance(one, dict) or not {"id", "file_name"} <= one.keys():
             raise RibsightError(f"{where}: no id or no file_name")
-        name = str(one["file_name"])
-        if str(one["id"]) in images:
-            raise RibsightError(f"{where}: the id {one['id']} is that of another image")
+        id_, name = _id(one["id"]), str(one["file_name"])
+        if id_ in images:
+            raise RibsightError(f"{where}: the id {id_} is that of another image")
         if name in collector.images:
             raise RibsightError(f"{where}: the image {name} is listed twice")
-        images[str(one["id"])] = name
+        images[id_] = name
         extra = {key: value for key, value in one.items() if key not in _OF_IMAGE}
         collector.image(name, _size(one, where), extra=extra, where=where)
         readers = one.get("readers")
@@ -92,6 +94,10 @@ def _images(source: Source, collector: Collector) -> dict[str, str]:
                 reader = str(label.get("reader", ""))
                 collector.image(name, label=str(label["name"]), reader=reader)
     return images
+
+
+def _id(value: object) -> str:
+    return str(plain_id(value))
 
 
 def _size(image: Mapping[str, Any], where: str) -> tuple[int, int] | None:
@@ -112,7 +118,7 @@ def _add(
     images: Mapping[str, str],
     categories: Mapping[str, str],
 ) -> None:
-    image, category = str(annotation.get("image_id")), str(annotation.get("category_id"))
+    image, category = _id(annotation.get("image_id")), _id(annotation.get("category_id"))
     if image not in images:
         raise UnusableError(Fault.REFERENCE, f"no image has the id {image}")
     if category not in categories:
