@@ -56,6 +56,22 @@ def test_readings_of_nothing_here_or_of_another_finding_are_refused(
         apply_readings(small_cohort, _table(tmp_path, "image_id,fractur\nimg000,1\n", "fractur"))
 
 
+def test_two_readings_of_one_radiograph_are_refused(small_cohort: Cohort, tmp_path: Path) -> None:
+    readings = _table(tmp_path, "image_id,fracture\nimg000,0\nimg001,1\nfilms/img000.png,1\n")
+    with pytest.raises(RibsightError, match="rows 2 and 4 are both about img000; keep one"):
+        apply_readings(small_cohort, readings)
+
+
+def test_a_table_of_patients_may_come_from_a_spreadsheet(
+    small_cohort: Cohort, tmp_path: Path
+) -> None:
+    path = tmp_path / "split.csv"
+    patients = small_cohort.radiographs["patient"].unique().sort()
+    rows = "".join(f"{patient} ;train\r\n" for patient in patients)
+    path.write_text(f"patient_id;split\r\n{rows};\r\n", encoding="utf-8-sig")
+    assert set(apply_split(small_cohort, path).radiographs["split"]) == {"train"}
+
+
 def test_a_table_allots_patients(small_cohort: Cohort, tmp_path: Path) -> None:
     path = tmp_path / "split.csv"
     rows = [f"p{k},{('train', 'val', 'test')[k % 3]}" for k in range(6)]
@@ -71,7 +87,11 @@ def test_a_table_allots_patients(small_cohort: Cohort, tmp_path: Path) -> None:
         ("patient_id,split\np0,train\n", "no row for patient p1 of radiograph img002, and 9 more"),
         ("patient_id,split\np0,training\n", "row 2 says 'training': a split is train, val, test"),
         ("patient_id,split\np0,train\np0,val\n", "row 3 allots patient p0 a second time"),
-        ("patient,split\np0,train\n", "row 2 lacks patient_id or split"),
+        (
+            "patient,split\np0,train\n",
+            "needs one column 'patient_id'",
+        ),
+        ("patient_id,split\np0,\n", "row 2 lacks patient_id or split"),
     ],
 )
 def test_an_unusable_split_names_the_row(

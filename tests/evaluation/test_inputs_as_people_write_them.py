@@ -73,6 +73,7 @@ def test_one_table_in_many_spellings(truth_file: Path, tmp_path: Path, content: 
     ("content", "message"),
     [
         (b"", "is empty: it needs a row of column names"),
+        (b";;\r\n", "is empty: it needs a row of column names"),
         (b"PK\x03\x04\x00\x00", "is no text"),
         (MARKS.replace("rib", "r\xefb").encode("latin-1"), "row 2 is not in UTF-8"),
         (b'[{"image": 1}]', "holds JSON, not CSV"),

@@ -58,11 +58,17 @@ def test_rows_are_numbered_as_a_spreadsheet_does(tmp_path: Path) -> None:
     [
         ("", "d.csv is empty"),
         ("\n\n", "d.csv is empty"),
+        (",,\n", "d.csv is empty"),
         ("image,fractured\n", "has a header but no row"),
         ("image,fracture\na,1\n", r"no column 'fractured' \(did you mean 'fracture'\?\)"),
         ("image,fractured,fractured\na,1,1\n", "2 columns named 'fractured'"),
         ("image,fractured\na,1\nb,maybe\n", "row 3, column 'fractured' says 'maybe'"),
         ("image,fractured\na,1\nb,1,1\n", "row 3 has 3 cells, the header has 2"),
+        # The rows behind it would be part of the remark, and lost.
+        (
+            'image,fractured,remark\na,1,\nb,1,"old\nc,0,\n',
+            "row 3 cannot be read .* quotation",
+        ),
         ("image,fractured\n,1\n", "row 2 names no image"),
         ("image,fractured\na,1\nb,0\na,0\n", "rows 2 and 4 are both about a"),
     ],

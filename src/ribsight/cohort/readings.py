@@ -1,7 +1,7 @@
 """What is known better than by records: an expert's readings, and who is held out."""
 
-import csv
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ribsight.cohort.tables import DIAGNOSES, PLACES, Cohort
 from ribsight.errors import RibsightError, nearest
 from ribsight.findings import Acuity, Side, Split
 from ribsight.records import DiagnosisTable
+from ribsight.records.diagnosis_table import read_cells
 
 _AGREEMENT = "readings_agreement_"
 
@@ -28,7 +29,8 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
         The cohort, and how many rows named no radiograph of it.
 
     Raises:
-        RibsightError: a finding that the cohort lacks, or no row about any of its radiographs.
+        RibsightError: a finding that the cohort lacks, two rows about one of its radiographs, or
+            no row about any.
     """
     names = _names(cohort)
     for finding in readings.mapping.findings:
@@ -36,6 +38,7 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
             raise RibsightError(
                 f"the cohort has no finding '{finding}'{nearest(finding, cohort.findings)}"
             )
+    _refuse_doubled(readings, names)
     agreement = compare_readings(cohort, readings)
     records = [
         {
@@ -72,6 +75,18 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
     }
     provenance = {**cohort.provenance, "readings": readings.path.name, **noted}
     return replace(cohort, diagnoses=replaced, provenance=provenance), unknown
+
+
+def _refuse_doubled(readings: DiagnosisTable, names: Mapping[str, str]) -> None:
+    first: dict[str, int] = {}
+    for row in readings.rows:
+        id_ = find_id(row.image, names)
+        if id_ is None:
+            continue
+        if first.setdefault(id_, row.row) != row.row:
+            raise RibsightError(
+                f"{readings.path}: rows {first[id_]} and {row.row} are both about {id_}; keep one"
+            )
 
 
 def compare_readings(
@@ -149,14 +164,16 @@ def apply_split(cohort: Cohort, path: Path) -> Cohort:
 
 
 def _read_split(path: Path) -> dict[str, str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RibsightError(f"cannot read {path}: {error}") from error
+    header, rows = read_cells(path)
+    for column in ("patient_id", "split"):
+        if header.count(column) != 1:
+            raise RibsightError(
+                f"{path} needs one column '{column}'{nearest(column, header)}; its columns are: "
+                f"{', '.join(header)}"
+            )
     split_of: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2):
-        patient, split = row.get("patient_id"), row.get("split")
+    for number, cells in rows:
+        patient, split = cells[header.index("patient_id")], cells[header.index("split")]
         if not patient or not split:
             raise RibsightError(f"{path}, row {number} lacks patient_id or split")
         if split not in set(Split):

@@ -1,12 +1,12 @@
 """A CSV of image-level diagnoses, one row an image, with a mapping of its columns."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from ribsight.csv_rows import filled_rows
 from ribsight.errors import RibsightError, nearest
 from ribsight.findings import (
     Acuity,
@@ -137,7 +137,8 @@ def read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the header's cells, and (row number, cells) of every row that is not blank.
 
     Raises:
-        RibsightError: not readable, not UTF-8, empty, or a row longer or shorter than the header.
+        RibsightError: not readable, not UTF-8, empty, a row longer or shorter than the header, or a
+            quotation that does not end.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -151,22 +152,12 @@ def read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise RibsightError(f"{path} is empty")
     first_line = text.lstrip().splitlines()[0]
     separator = max(_SEPARATORS, key=first_line.count)
+    filled = filled_rows(io.StringIO(text, newline=""), separator, path)
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error as error:
-        raise RibsightError(f"{path} is not a readable CSV: {error}") from error
-    filled = [
-        (number, [cell.strip() for cell in cells])
-        for number, cells in enumerate(lines, start=1)
-        if any(cell.strip() for cell in cells)
-    ]
-    header = filled[0][1]
-    for number, cells in filled[1:]:
-        if len(cells) != len(header):
-            raise RibsightError(
-                f"{path}, row {number} has {len(cells)} cells, the header has {len(header)}"
-            )
-    return header, filled[1:]
+        _, header = next(filled)
+    except StopIteration:
+        raise RibsightError(f"{path} is empty") from None
+    return header, list(filled)
 
 
 def check_header(path: Path, header: Sequence[str], mapping: ColumnMapping) -> None:

@@ -26,6 +26,7 @@ _SAME = {
     "score": ("confidence", "probability"),
 }
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_EMPTY = "{path} is empty: it needs a row of column names"
 TRUE, FALSE = {"1", "true", "yes"}, {"0", "false", "no", ""}
 
 
@@ -102,8 +103,10 @@ def read_csv(path: Path) -> CsvTable:
         raise RibsightError(f"cannot read {path}: {error.strerror or error}") from error
     separator = _separator(path, content)
     text = io.StringIO(content.decode("utf-8"), newline="")
-    header, *filled = filled_rows(text, separator, path)
-    columns = header[1]
+    filled = list(filled_rows(text, separator, path))
+    if not filled:
+        raise RibsightError(_EMPTY.format(path=path))
+    columns = filled.pop(0)[1]
     names = [_known(name, columns) for name in columns]
     for name in names:
         if names.count(name) > 1:
@@ -119,7 +122,7 @@ def read_csv(path: Path) -> CsvTable:
 def _separator(path: Path, content: bytes) -> str:
     """Return what parts the cells of the header: the one there is most of."""
     if not content.strip():
-        raise RibsightError(f"{path} is empty: it needs a row of column names")
+        raise RibsightError(_EMPTY.format(path=path))
     if b"\0" in content[:1000]:
         raise RibsightError(f"{path} is no text: save it as CSV in UTF-8")
     try:
