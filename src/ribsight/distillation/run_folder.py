@@ -56,7 +56,8 @@ def start_run(run: RunFolder, recipe: Recipe, cohort: Path, fingerprint: str) ->
     """
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise RibsightError(
-            f"{run.path} is not empty: give another --out, or continue a stopped run with --resume"
+            f"{run.path} is not empty: give another --out, or continue a stopped run with "
+            f"--resume {run.path}"
         )
     document = {
         "run": {"cohort": str(cohort.resolve()), "cohort_sha256": fingerprint},
