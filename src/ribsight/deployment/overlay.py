@@ -1,5 +1,6 @@
 """Pictures of radiographs with their marks drawn."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from ribsight.radiographs.radiograph import Radiograph
 
 LONGEST_SIDE = 1600
 """Pixels of an overlay; larger radiographs are reduced."""
+_MOST_CHARACTERS = 64
+"""Of an id in a file's name, as long as UIDs are; a file system takes 255 bytes."""
 
 
 def write_overlay(
@@ -22,7 +25,9 @@ def write_overlay(
     levels: Mapping[str, Levels],
     least_score: float,
 ) -> None:
-    """Write `<id>.png`: doubtful marks dotted, confident ones solid.
+    """Write the image's picture: doubtful marks dotted, confident ones solid.
+
+    It is `<id>.png`, or where an id cannot name a file what can of it, and a hash of the id.
 
     Args:
         image: what is said of it.
@@ -45,10 +50,17 @@ def write_overlay(
     picture = draw_example(
         eight_bit(radiograph), (image.width, image.height), [], marks, longest_side=LONGEST_SIDE
     )
-    # An id may be a path where file names repeat.
-    name = re.sub(r"[^\w.-]+", "_", image.id).strip("_")
-    with atomic_path(folder / f"{name}.png") as temporary:
+    with atomic_path(folder / f"{_name(image.id)}.png") as temporary:
         picture.save(temporary, format="PNG")
+
+
+def _name(id_: str) -> str:
+    """Return a name for a file that no other id gets."""
+    # An id may be a path where file names repeat.
+    name = re.sub(r"[^\w.-]+", "_", id_)[-_MOST_CHARACTERS:].strip("._")
+    if name == id_:
+        return name
+    return f"{name}-{hashlib.sha256(id_.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def _is_shown(mark: Mark, levels: Levels | None, least_score: float) -> bool:
