@@ -201,6 +201,14 @@ def test_missing_and_changed_files_are_found_only_when_asked(sound: Cohort) -> N
     ]
 
 
+def test_a_folder_of_images_that_was_moved_is_one_problem(sound: Cohort) -> None:
+    moved = sound.images.rename(sound.images.with_name("elsewhere"))
+    problem = only(check_cohort(sound, files=True))
+    assert (problem.kind, problem.where) == ("missing folder", str(sound.images))
+    assert "`images` in cohort.toml" in problem.do
+    assert check_cohort(replace(sound, images=moved), files=True) == []
+
+
 def test_the_number_of_errors_is_said(sound: Cohort) -> None:
     cohort = broken(
         broken(sound, "diagnoses", 2, state="negative"), "diagnoses", 4, state="negative"

@@ -235,6 +235,15 @@ def _unlocated_positives(cohort: Cohort) -> Iterator[Problem]:
 
 
 def _changed_files(cohort: Cohort) -> Iterator[Problem]:
+    if not cohort.images.is_dir():
+        yield Problem(
+            "missing folder",
+            "error",
+            str(cohort.images),
+            "the folder of all images is not there",
+            "put it back, or say as `images` in cohort.toml where it is now",
+        )
+        return
     for file, sha256 in cohort.radiographs.select("file", "sha256").rows():
         path = cohort.images / file
         try:
