@@ -11,12 +11,12 @@ from ribsight.errors import RibsightError
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "is no list: JSONDecodeError"),
-        (b"\xff\xfe", "is no list: UnicodeDecodeError"),
-        (b"[]", "is no list: ValueError('it names no schema')"),
-        (b'{"a": 1}', "is no list: ValueError('it names no schema')"),
+        (b"", "is no list: it is not JSON (line 1: Expecting value)"),
+        (b"\xff\xfe", "is no list: it is not text in UTF-8"),
+        (b"[]", "is no list: it names no schema"),
+        (b'{"a": 1}', "is no list: it names no schema"),
         (b'{"schema": "other/1"}', "holds other/1, not list/2"),
-        (b"[" * 100_000, "is no list: RecursionError"),
+        (b"[" * 100_000, "is no list: it is nested too deeply"),
     ],
 )
 def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -25,6 +25,15 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, content: bytes, sen
     with pytest.raises(RibsightError) as caught, reading(path, "list"):
         read_document(path, "list/2")
     assert str(caught.value).startswith(f"{path} {sentence}")
+
+
+def test_what_lacks_or_has_the_wrong_kind_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text('{"schema": "list/2", "model": 3}')
+    with pytest.raises(RibsightError, match="it lacks 'findings'"), reading(path, "list"):
+        read_document(path, "list/2")["findings"]
+    with pytest.raises(RibsightError, match="wrong kind"), reading(path, "list"):
+        read_document(path, "list/2")["model"]["name"]
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:

@@ -25,7 +25,21 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except OSError as error:
         raise RibsightError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RibsightError(f"{path} is no {kind}: {error!r}") from error
+        raise RibsightError(f"{path} is no {kind}: {_amiss(error)}") from error
+
+
+def _amiss(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not JSON (line {error.lineno}: {error.msg})"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, TypeError | AttributeError):
+        return f"a value in it is of the wrong kind ({error})"
+    return str(error)
 
 
 def read_document(path: Path, schema: str, *, older: Collection[str] = ()) -> Any:
