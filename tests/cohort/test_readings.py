@@ -38,6 +38,17 @@ def test_readings_replace_records_and_leave_the_others(
     )
 
 
+def test_where_an_expert_says_nothing_the_record_stays(
+    small_cohort: Cohort, tmp_path: Path
+) -> None:
+    readings = _table(tmp_path, "image_id,fracture\nimg000,\nimg001,unknown\nimg002,0\n")
+    changed, elsewhere = apply_readings(small_cohort, readings)
+    assert elsewhere == 0
+    keep = pl.col("radiograph").is_in(["img000", "img001"])
+    assert changed.diagnoses.filter(keep).equals(small_cohort.diagnoses.filter(keep))
+    assert _states(changed)["img002"] == "negative"
+
+
 def test_readings_take_the_ribs_of_the_record_away(small_cohort: Cohort, tmp_path: Path) -> None:
     named = small_cohort.diagnoses.with_columns(ribs=pl.lit("left 4"))
     readings = _table(tmp_path, "image_id,fracture\nimg000,1\n")

@@ -11,7 +11,7 @@ from ribsight.cohort.images import find_id, names_of
 from ribsight.cohort.split import HELD_OUT_KEYS
 from ribsight.cohort.tables import DIAGNOSES, PLACES, Cohort
 from ribsight.errors import RibsightError, nearest
-from ribsight.findings import Acuity, Side, Split
+from ribsight.findings import Acuity, DiagnosisState, Side, Split
 from ribsight.records import DiagnosisTable
 from ribsight.records.diagnosis_table import read_cells
 
@@ -20,6 +20,8 @@ _AGREEMENT = "readings_agreement_"
 
 def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, int]:
     """Let an expert's readings replace what the records say of the same radiographs.
+
+    Where the expert says nothing (a blank cell, or `unknown`) the record stays.
 
     Args:
         cohort: built from records.
@@ -52,10 +54,12 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
         }
         for row in readings.rows
         for finding, state in row.states.items()
+        if state is not DiagnosisState.UNKNOWN
     ]
     schema = {**DIAGNOSES, **PLACES}
     read = pl.DataFrame(records, schema=schema).filter(pl.col("radiograph") != "")
-    if read.is_empty():
+    known = sum(find_id(row.image, names) is not None for row in readings.rows)
+    if not known:
         raise RibsightError(f"{readings.path} reads none of the cohort's radiographs")
     keys = ["radiograph", "finding"]
     replaced = cohort.diagnoses.update(
@@ -65,7 +69,7 @@ def apply_readings(cohort: Cohort, readings: DiagnosisTable) -> tuple[Cohort, in
         include_nulls=True,
         maintain_order="left",
     )
-    unknown = len(readings.rows) - read["radiograph"].n_unique()
+    unknown = len(readings.rows) - known
     noted = {
         f"{_AGREEMENT}{finding}": ", ".join(
             f"{record}/{read} {count}" for (record, read), count in sorted(counts.items())
