@@ -10,6 +10,7 @@ is printed beside that of the recipe's defaults.
 
 import argparse
 import json
+import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -24,6 +25,7 @@ from ribsight.distillation.layout import Layout
 from ribsight.distillation.method_settings import RibsightSettings
 from ribsight.distillation.sampling import pools_of
 from ribsight.distillation.training_data import training_data
+from ribsight.errors import RibsightError
 from ribsight.findings import Split
 from ribsight.radiographs.preprocess import Preprocessing
 
@@ -62,6 +64,13 @@ def main() -> None:
     parser.add_argument("--reveal", type=int, default=25)
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
+    try:
+        _compare(given)
+    except (RibsightError, OSError) as error:
+        sys.exit(str(error))
+
+
+def _compare(given: argparse.Namespace) -> None:
     own = RibsightSettings()
     layout = Layout(
         first_rib=own.first_rib,

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ribsight.cohort.readings import apply_readings, apply_split
+from ribsight.cohort.readings import apply_readings, apply_split, compare_readings
 from ribsight.cohort.tables import Cohort
 from ribsight.errors import RibsightError
 from ribsight.records import ColumnMapping, DiagnosisTable, read_diagnosis_table
@@ -47,6 +47,8 @@ def test_where_an_expert_says_nothing_the_record_stays(
     keep = pl.col("radiograph").is_in(["img000", "img001"])
     assert changed.diagnoses.filter(keep).equals(small_cohort.diagnoses.filter(keep))
     assert _states(changed)["img002"] == "negative"
+    counts = compare_readings(small_cohort, readings)["fracture"]
+    assert sum(counts.values()) == 1
 
 
 def test_readings_take_the_ribs_of_the_record_away(small_cohort: Cohort, tmp_path: Path) -> None:

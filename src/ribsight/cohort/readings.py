@@ -96,7 +96,10 @@ def _refuse_doubled(readings: DiagnosisTable, names: Mapping[str, str]) -> None:
 def compare_readings(
     cohort: Cohort, readings: DiagnosisTable
 ) -> dict[str, dict[tuple[str, str], int]]:
-    """Count, for each finding, what the cohort says and what the expert says of one radiograph."""
+    """Count, for each finding, what the cohort says and what the expert says of one radiograph.
+
+    Where the expert says nothing nothing is counted.
+    """
     names = _names(cohort)
     counts: dict[str, Counter[tuple[str, str]]] = {one: Counter() for one in cohort.findings}
     states = {
@@ -108,7 +111,8 @@ def compare_readings(
     for row in readings.rows:
         for finding, read in row.states.items():
             record = states.get((find_id(row.image, names) or "", finding))
-            if record is not None and finding in counts:
+            is_read = read is not DiagnosisState.UNKNOWN and finding in counts
+            if record is not None and is_read:
                 counts[finding][record, read.value] += 1
     return {finding: dict(one) for finding, one in counts.items()}
 

@@ -81,7 +81,7 @@ class RibsightSettings(Settings):
     negative_weight: Annotated[float, Field(ge=0)] = 0.06
     side_margin: Share = 0.1
     first_rib: Annotated[float, Field(ge=-1, le=1)] = 0.16
-    first_rib_weight: Annotated[float, Field(gt=0)] = 5.0
+    first_rib_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
     rib_distance: Annotated[float, Field(ge=0, le=1)] = 0.075
     rib_spread: Share = 0.15
     named_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
